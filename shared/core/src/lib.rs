@@ -1,0 +1,10 @@
+//! The rules of the marketplace gateway and the ports to the outside: values in, values out.
+//!
+//! Nothing in this crate does IO or reads a clock, the environment or randomness (DESIGN section 4,
+//! invariant 4): times, ids and random numbers are passed in, so the rules cannot fail for outside
+//! reasons and every one of them can be tested as a function.
+
+pub mod delivery;
+pub mod pattern;
+pub mod retry;
+pub mod transport;
