@@ -4,7 +4,17 @@
 //! invariant 4): times, ids and random numbers are passed in, so the rules cannot fail for outside
 //! reasons and every one of them can be tested as a function.
 
+pub mod address;
+pub mod command;
 pub mod delivery;
+pub mod fact;
+pub mod lifecycle;
+pub mod offer;
+pub mod party;
 pub mod pattern;
+pub mod ports;
+pub mod request;
 pub mod retry;
+pub mod routing;
 pub mod transport;
+pub mod user;

@@ -1,0 +1,1 @@
+//! Settings from bodies, faults named, secrets kept and never shown.
