@@ -1,0 +1,52 @@
+//! A message that nobody fetched in the inbox's lifetime is given up.
+
+use event_schema::id::{DeliveryId, RequestId};
+use jiff::Timestamp;
+
+use super::{Change, Command, Decision, Needs, Refusal};
+use crate::{
+    fact::Fact,
+    lifecycle::OfferState,
+    offer::INBOX_LIFETIME,
+    request::Aggregate,
+};
+
+/// Takes a message out of the inbox when its time is over; an offer still pending is `expired` then.
+#[derive(Clone, Debug)]
+pub struct Expire {
+    /// The offer.
+    pub delivery_id: DeliveryId,
+    /// Now.
+    pub at: Timestamp,
+}
+
+impl Command for Expire {
+    type Reply = ();
+
+    fn request(&self) -> RequestId {
+        self.delivery_id.request()
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Offers(vec![self.delivery_id])
+    }
+
+    fn decide(&self, state: &Aggregate) -> Result<Decision<()>, Refusal> {
+        let mut offer = state.offer(self.delivery_id).ok_or(Refusal::NotFound)?.clone();
+        let over = |created: Timestamp| self.at.duration_since(created) >= INBOX_LIFETIME;
+        if offer.message.take_if(|message| over(message.created_at)).is_none() {
+            return Ok(Decision::unchanged(()));
+        }
+        let mut change = Change::default();
+        if matches!(offer.state, OfferState::Pending | OfferState::Sent) {
+            offer.state = OfferState::Expired;
+            change.facts.push(Fact::OfferExpired {
+                delivery_id: offer.delivery_id,
+                third_party: offer.party.clone(),
+                environment: offer.environment,
+            });
+        }
+        change.offers.push(offer);
+        Ok(Decision { change, reply: () })
+    }
+}

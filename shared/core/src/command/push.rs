@@ -1,0 +1,120 @@
+//! A delivery worker records one HTTP attempt and what follows from it.
+
+use event_schema::{
+    id::{DeliveryId, RequestId},
+    words::MessageType,
+};
+use jiff::Timestamp;
+
+use super::{Change, Command, Decision, Needs, Refusal};
+use crate::{
+    fact::{Fact, Via},
+    lifecycle::OfferState,
+    offer::{Attempt, DeadLetter, Offer, Outgoing},
+    request::Aggregate,
+};
+
+/// What follows from an attempt.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Disposition {
+    /// It arrived.
+    Delivered,
+    /// Again, at this time.
+    RetryAt(Timestamp),
+    /// Never again by itself, for this reason (a stable word; see [`crate::transport`]).
+    Dead(String),
+    /// The party asked to be paused: it waits, its retry schedule untouched.
+    Hold,
+}
+
+/// One HTTP attempt that was made.
+#[derive(Clone, Debug)]
+pub struct RecordAttempt {
+    /// About which offer.
+    pub delivery_id: DeliveryId,
+    /// What was seen.
+    pub attempt: Attempt,
+    /// What follows.
+    pub disposition: Disposition,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+impl Command for RecordAttempt {
+    type Reply = ();
+
+    fn request(&self) -> RequestId {
+        self.delivery_id.request()
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Offers(vec![self.delivery_id])
+    }
+
+    fn decide(&self, state: &Aggregate) -> Result<Decision<()>, Refusal> {
+        let before = state.offer(self.delivery_id).ok_or(Refusal::NotFound)?;
+        let mut offer = Offer { attempts: before.attempts + 1, told: true, ..before.clone() };
+        let mut facts = Vec::new();
+        if offer.message.as_ref().is_some_and(|message| message.kind == self.attempt.message) {
+            facts.extend(self.settle(&mut offer));
+        } else if offer.state == OfferState::Withdrawn && self.attempt.message == MessageType::OfferCreated {
+            self.tell_of_the_withdrawal(before, &mut offer);
+        }
+        let change = Change {
+            offers: vec![offer],
+            attempt: Some((self.delivery_id, self.attempt.clone())),
+            facts,
+            ..Change::default()
+        };
+        Ok(Decision { change, reply: () })
+    }
+}
+
+impl RecordAttempt {
+    /// The attempt was of the message that is waiting.
+    fn settle(&self, offer: &mut Offer) -> Option<Fact> {
+        let message = offer.message.as_mut()?;
+        message.attempts += 1;
+        message.first_attempt_at.get_or_insert(self.attempt.at);
+        match &self.disposition {
+            Disposition::Delivered => {
+                offer.message = None;
+                if matches!(offer.state, OfferState::Pending | OfferState::Sent | OfferState::Failed) {
+                    offer.state = OfferState::Delivered;
+                }
+                Some(Fact::delivered(offer, self.attempt.message, Via::Push))
+            }
+            Disposition::RetryAt(at) => {
+                // A lease taken meanwhile holds the next push back; a message that was dead stays dead.
+                if message.dead.is_none() {
+                    let leased_until = message.is_leased(self.at).then_some(message.available_at);
+                    message.next_attempt_at = Some(leased_until.map_or(*at, |until| until.max(*at)));
+                }
+                None
+            }
+            Disposition::Hold => None,
+            Disposition::Dead(reason) => {
+                message.next_attempt_at = None;
+                message.dead = Some(DeadLetter { at: self.at, reason: reason.clone() });
+                if matches!(offer.state, OfferState::Pending | OfferState::Sent) {
+                    offer.state = OfferState::Failed;
+                }
+                Some(Fact::MessageFailed {
+                    delivery_id: offer.delivery_id,
+                    third_party: offer.party.clone(),
+                    environment: offer.environment,
+                    message: self.attempt.message,
+                    reason: reason.clone(),
+                    attempts: offer.attempts,
+                })
+            }
+        }
+    }
+
+    /// The offer was withdrawn while it was on its way, so the party may know of it after all.
+    fn tell_of_the_withdrawal(&self, before: &Offer, offer: &mut Offer) {
+        if !before.told && offer.message.is_none() {
+            offer.message = Some(Outgoing::new(MessageType::OfferWithdrawn, self.at));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What happened: a journal row is both a timeline entry and, where others care, an event on the bus.
+
+use event_schema::{
+    id::{DeliveryId, Environment, PartyId, RequestId},
+    words::{AnswerStatus, MessageType},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::offer::Offer;
+
+/// How a message was found to have arrived.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// The party's endpoint answered 2xx.
+    Push,
+    /// The party acknowledged it from its inbox.
+    Inbox,
+}
+
+/// One thing that happened. Serialised with its type's name as `type`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "type")]
+#[expect(missing_docs, reason = "the fields are those of the events that they become")]
+pub enum Fact {
+    /// A user, or an event from outside, asked for something.
+    #[serde(rename = "request.created")]
+    RequestCreated,
+    /// Everyone eligible has an offer.
+    #[serde(rename = "request.routed")]
+    RequestRouted { offers: u32 },
+    /// Nobody was eligible.
+    #[serde(rename = "request.unmatched")]
+    RequestUnmatched,
+    /// The user took it back.
+    #[serde(rename = "request.cancelled")]
+    RequestCancelled,
+    /// A party may see it.
+    #[serde(rename = "offer.created")]
+    OfferCreated { delivery_id: DeliveryId, third_party: PartyId, environment: Environment },
+    /// A party may see it no longer.
+    #[serde(rename = "offer.withdrawn")]
+    OfferWithdrawn { delivery_id: DeliveryId, third_party: PartyId, environment: Environment, told: bool },
+    /// Nobody fetched it in time.
+    #[serde(rename = "offer.expired")]
+    OfferExpired { delivery_id: DeliveryId, third_party: PartyId, environment: Environment },
+    /// A party answered.
+    #[serde(rename = "offer.answered")]
+    OfferAnswered {
+        delivery_id: DeliveryId,
+        third_party: PartyId,
+        environment: Environment,
+        status: AnswerStatus,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        details: Option<Value>,
+        /// Whether this answer decided a `first-accept` request.
+        #[serde(default)]
+        won: bool,
+    },
+    /// A party said the same again, with something new in it.
+    #[serde(rename = "offer.noted")]
+    OfferNoted {
+        delivery_id: DeliveryId,
+        third_party: PartyId,
+        environment: Environment,
+        status: AnswerStatus,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        details: Option<Value>,
+    },
+    /// A message arrived.
+    #[serde(rename = "message.delivered")]
+    MessageDelivered {
+        delivery_id: DeliveryId,
+        third_party: PartyId,
+        environment: Environment,
+        message: MessageType,
+        via: Via,
+        attempts: u32,
+    },
+    /// A message's pushes ended for good.
+    #[serde(rename = "message.failed")]
+    MessageFailed {
+        delivery_id: DeliveryId,
+        third_party: PartyId,
+        environment: Environment,
+        message: MessageType,
+        reason: String,
+        attempts: u32,
+    },
+    /// A dead letter got another run.
+    #[serde(rename = "message.replayed")]
+    MessageReplayed {
+        delivery_id: DeliveryId,
+        third_party: PartyId,
+        environment: Environment,
+        message: MessageType,
+    },
+    /// The user was told, by this channel, of what has this sequence.
+    #[serde(rename = "user.told")]
+    UserTold { channel: String, of: u64 },
+    /// A third party joined, changed, was paused, resumed or disabled.
+    #[serde(rename = "party.changed")]
+    PartyChanged {
+        third_party: PartyId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        environment: Option<Environment>,
+        change: PartyChangeKind,
+        /// Names of the settings that changed; never their values.
+        fields: Vec<String>,
+        /// Who did it.
+        by: String,
+    },
+}
+
+/// What happened to a party.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartyChangeKind {
+    /// It is new.
+    Joined,
+    /// Its settings or keys changed.
+    Changed,
+    /// Nothing is pushed to it for now.
+    Paused,
+    /// Pushes go on.
+    Resumed,
+    /// It gets nothing any more.
+    Disabled,
+}
+
+impl Fact {
+    /// An offer was made.
+    #[must_use]
+    pub fn offer_created(offer: &Offer) -> Self {
+        Self::OfferCreated {
+            delivery_id: offer.delivery_id,
+            third_party: offer.party.clone(),
+            environment: offer.environment,
+        }
+    }
+
+    /// A message about an offer arrived.
+    #[must_use]
+    pub fn delivered(offer: &Offer, message: MessageType, via: Via) -> Self {
+        Self::MessageDelivered {
+            delivery_id: offer.delivery_id,
+            third_party: offer.party.clone(),
+            environment: offer.environment,
+            message,
+            via,
+            attempts: offer.attempts,
+        }
+    }
+
+    /// The party and the environment that it concerns; none when it concerns the request as a whole.
+    #[must_use]
+    pub fn concerns(&self) -> Option<(&PartyId, Option<Environment>)> {
+        match self {
+            Self::RequestCreated
+            | Self::RequestRouted { .. }
+            | Self::RequestUnmatched
+            | Self::RequestCancelled
+            | Self::UserTold { .. } => None,
+            Self::OfferCreated { third_party, environment, .. }
+            | Self::OfferWithdrawn { third_party, environment, .. }
+            | Self::OfferExpired { third_party, environment, .. }
+            | Self::OfferAnswered { third_party, environment, .. }
+            | Self::OfferNoted { third_party, environment, .. }
+            | Self::MessageDelivered { third_party, environment, .. }
+            | Self::MessageFailed { third_party, environment, .. }
+            | Self::MessageReplayed { third_party, environment, .. } => Some((third_party, Some(*environment))),
+            Self::PartyChanged { third_party, environment, .. } => Some((third_party, *environment)),
+        }
+    }
+}
+
+/// A fact with its place in the journal.
+#[derive(Clone, Debug)]
+pub struct JournalEntry {
+    /// Its place: rises within a request, and on one machine over all of them.
+    pub sequence: u64,
+    /// The request that it is about; none for what happens to parties.
+    pub request: Option<RequestId>,
+    /// When.
+    pub at: Timestamp,
+    /// The sequence of what caused it, if that was an event.
+    pub cause: Option<u64>,
+    /// What.
+    pub fact: Fact,
+}

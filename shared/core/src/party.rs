@@ -1,0 +1,292 @@
+//! A third party: who it is, what it may see, how it is reached, and what can be done to it.
+
+use event_schema::id::{Environment, KeyId, PartyId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    command::Refusal,
+    delivery::DeliverySettings,
+    fact::{Fact, PartyChangeKind},
+    pattern::Pattern,
+};
+
+/// A third party with its settings in every environment.
+#[derive(Clone, Debug)]
+pub struct Party {
+    /// Its slug; never used again, not even after it is disabled.
+    pub id: PartyId,
+    /// What people call it.
+    pub name: String,
+    /// Whom to tell when something is wrong.
+    pub contact_email: String,
+    /// Whether it takes part.
+    pub state: PartyState,
+    /// What it may ever see; none is everything in its environment. Set by an operator.
+    pub scope: Option<Pattern>,
+    /// When it joined.
+    pub created_at: Timestamp,
+    /// Its settings in `prod`, `test` and `dev`, in the order of [`Environment::ALL`].
+    pub environments: [EnvironmentSettings; 3],
+}
+
+/// Whether a party takes part.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartyState {
+    /// It is offered requests, and they are delivered.
+    Active,
+    /// It is offered requests; nothing is pushed until it is resumed. Its inbox stays open.
+    Paused,
+    /// It is offered nothing, and its keys do not work. For good.
+    Disabled,
+}
+
+impl PartyState {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// What a party has set in one environment.
+#[derive(Clone, Debug)]
+pub struct EnvironmentSettings {
+    /// Whether the party may use it. Parties that an operator made are open in every environment.
+    pub open: bool,
+    /// Why nothing is pushed here for now, if so.
+    pub paused: Option<String>,
+    /// Narrows the scope; none means addressed requests only.
+    pub filter: Option<Pattern>,
+    /// How offers get to it.
+    pub delivery: DeliverySettings,
+}
+
+impl Party {
+    /// Its settings in one environment.
+    #[must_use]
+    pub fn environment(&self, environment: Environment) -> &EnvironmentSettings {
+        &self.environments[environment as usize]
+    }
+
+    fn environment_mut(&mut self, environment: Environment) -> &mut EnvironmentSettings {
+        &mut self.environments[environment as usize]
+    }
+
+    /// Whether requests of this environment are offered to it.
+    #[must_use]
+    pub fn takes_offers(&self, environment: Environment) -> bool {
+        self.state != PartyState::Disabled && self.environment(environment).open
+    }
+
+    /// Whether pushes to this environment are made now.
+    #[must_use]
+    pub fn takes_pushes(&self, environment: Environment) -> bool {
+        self.state == PartyState::Active
+            && self.environment(environment).open
+            && self.environment(environment).paused.is_none()
+    }
+
+    /// The state that the party sees in one environment.
+    #[must_use]
+    pub fn state_in(&self, environment: Environment) -> PartyState {
+        match self.state {
+            PartyState::Active if self.environment(environment).paused.is_some() => PartyState::Paused,
+            state => state,
+        }
+    }
+}
+
+/// An API key as it is kept: never the key itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ApiKey {
+    /// Its id; not a secret.
+    pub key_id: KeyId,
+    /// Whose it is.
+    pub party: PartyId,
+    /// The one environment that it opens.
+    pub environment: Environment,
+    /// SHA-256 of the key.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What can be done to a party.
+#[derive(Clone, Debug)]
+pub enum PartyCommand {
+    /// It joins, with its first key.
+    Join(Box<Party>, ApiKey),
+    /// An operator changes what is given; the rest stays.
+    Patch(PartyPatch),
+    /// The party narrows what it sees.
+    SetFilter(Environment, Option<Pattern>),
+    /// The party says how offers get to it.
+    SetDelivery(Environment, Box<DeliverySettings>),
+    /// Pushes to one environment stop, for this reason.
+    Pause(Environment, String),
+    /// A key is added.
+    AddKey(ApiKey),
+    /// A key stops working.
+    RevokeKey(KeyId),
+    /// It is disabled, for good.
+    Disable,
+}
+
+/// An operator's change to a party: what is given changes.
+#[derive(Clone, Debug, Default)]
+pub struct PartyPatch {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new contact.
+    pub contact_email: Option<String>,
+    /// A new scope; `Some(None)` lifts it.
+    pub scope: Option<Option<Pattern>>,
+    /// A new state, of the whole party or of one environment.
+    pub state: Option<PartyState>,
+    /// Restricts `state` to one environment.
+    pub environment: Option<Environment>,
+}
+
+/// What a [`PartyCommand`] decided.
+#[derive(Clone, Debug)]
+pub struct PartyDecision {
+    /// The party's new value.
+    pub party: Party,
+    /// A key to store.
+    pub add_key: Option<ApiKey>,
+    /// A key to remove.
+    pub revoke_key: Option<KeyId>,
+    /// What to write in the journal, with who did it.
+    pub fact: Fact,
+}
+
+impl PartyCommand {
+    /// Decides, given the party as it is (none: no such party), and who asks.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] when there is no such party, [`Refusal::State`] when it exists already or is disabled.
+    pub fn decide(&self, id: &PartyId, current: Option<&Party>, by: &str) -> Result<PartyDecision, Refusal> {
+        if let Self::Join(party, key) = self {
+            return match current {
+                Some(_) => Err(taken()),
+                None => Ok(decision(id, (**party).clone(), PartyChangeKind::Joined, None, vec![], by, Some(key))),
+            };
+        }
+        let mut party = current.ok_or(Refusal::NotFound)?.clone();
+        if party.state == PartyState::Disabled {
+            return match self {
+                Self::Disable => Ok(decision(id, party, PartyChangeKind::Disabled, None, vec![], by, None)),
+                _ => Err(disabled()),
+            };
+        }
+        let (kind, environment, fields) = self.alter(&mut party);
+        let add_key = if let Self::AddKey(key) = self { Some(key) } else { None };
+        let mut decided = decision(id, party, kind, environment, fields, by, add_key);
+        if let Self::RevokeKey(key_id) = self {
+            decided.revoke_key = Some(*key_id);
+        }
+        Ok(decided)
+    }
+
+    fn alter(&self, party: &mut Party) -> (PartyChangeKind, Option<Environment>, Vec<String>) {
+        use PartyChangeKind::{Changed, Disabled, Paused};
+        match self {
+            Self::Patch(patch) => patch.alter(party),
+            Self::SetFilter(environment, filter) => {
+                party.environment_mut(*environment).filter.clone_from(filter);
+                (Changed, Some(*environment), vec!["filter".to_owned()])
+            }
+            Self::SetDelivery(environment, delivery) => {
+                party.environment_mut(*environment).delivery = (**delivery).clone();
+                (Changed, Some(*environment), vec!["delivery".to_owned()])
+            }
+            Self::Pause(environment, reason) => {
+                party.environment_mut(*environment).paused.get_or_insert_with(|| reason.clone());
+                (Paused, Some(*environment), vec![reason.clone()])
+            }
+            Self::AddKey(key) => (Changed, Some(key.environment), vec!["keys".to_owned()]),
+            Self::RevokeKey(_) => (Changed, None, vec!["keys".to_owned()]),
+            Self::Join(..) | Self::Disable => {
+                party.state = PartyState::Disabled;
+                (Disabled, None, vec![])
+            }
+        }
+    }
+}
+
+impl PartyPatch {
+    fn alter(&self, party: &mut Party) -> (PartyChangeKind, Option<Environment>, Vec<String>) {
+        let mut fields = Vec::new();
+        if let Some(name) = &self.name {
+            party.name.clone_from(name);
+            fields.push("name".to_owned());
+        }
+        if let Some(contact) = &self.contact_email {
+            party.contact_email.clone_from(contact);
+            fields.push("contact_email".to_owned());
+        }
+        if let Some(scope) = &self.scope {
+            party.scope.clone_from(scope);
+            fields.push("scope".to_owned());
+        }
+        let kind = self.state.map_or(PartyChangeKind::Changed, |state| self.set_state(party, state, &mut fields));
+        (kind, self.environment, fields)
+    }
+
+    fn set_state(&self, party: &mut Party, state: PartyState, fields: &mut Vec<String>) -> PartyChangeKind {
+        fields.push("state".to_owned());
+        match (state, self.environment) {
+            (PartyState::Paused, Some(environment)) => {
+                party.environment_mut(environment).paused = Some("operator".to_owned());
+                PartyChangeKind::Paused
+            }
+            (PartyState::Active, Some(environment)) => {
+                party.environment_mut(environment).paused = None;
+                PartyChangeKind::Resumed
+            }
+            (PartyState::Active, None) => {
+                party.state = PartyState::Active;
+                party.environments.iter_mut().for_each(|settings| settings.paused = None);
+                PartyChangeKind::Resumed
+            }
+            (PartyState::Paused, None) => {
+                party.state = PartyState::Paused;
+                PartyChangeKind::Paused
+            }
+            (PartyState::Disabled, _) => {
+                party.state = PartyState::Disabled;
+                PartyChangeKind::Disabled
+            }
+        }
+    }
+}
+
+fn decision(
+    id: &PartyId,
+    party: Party,
+    change: PartyChangeKind,
+    environment: Option<Environment>,
+    fields: Vec<String>,
+    by: &str,
+    add_key: Option<&ApiKey>,
+) -> PartyDecision {
+    let fact = Fact::PartyChanged { third_party: id.clone(), environment, change, fields, by: by.to_owned() };
+    PartyDecision { party, add_key: add_key.cloned(), revoke_key: None, fact }
+}
+
+fn taken() -> Refusal {
+    Refusal::State { current_status: "taken", detail: "a third party with this id exists; ids are never reused".to_owned() }
+}
+
+fn disabled() -> Refusal {
+    Refusal::State {
+        current_status: PartyState::Disabled.as_str(),
+        detail: "this third party is disabled for good".to_owned(),
+    }
+}

@@ -1,0 +1,339 @@
+//! The ports: what the services need from a platform, one capability each (DESIGN section 2).
+//!
+//! The traits say what an implementation must answer; one contract test suite runs against all of them.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use event_schema::id::{DeliveryId, Environment, PartyId, RequestId, UserId};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    command::{Command, Refusal},
+    fact::JournalEntry,
+    offer::{Attempt, Offer},
+    party::{ApiKey, Party, PartyCommand},
+    request::Head,
+    routing::RoutingTable,
+    user::{User, UserPatch},
+};
+
+/// Why a platform did not do what it was asked. Nothing was written, in every case.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The rules say no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Others moved first, again and again: try later.
+    #[error("others kept changing the same request")]
+    Conflict,
+    /// The store cannot take it now: queue full, disk full, throttled. Try later.
+    #[error("the store cannot take this now: {0}")]
+    Unavailable(&'static str),
+    /// Something that nobody foresaw.
+    #[error("the store failed")]
+    Unexpected(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// An answer that is kept, to be given again to a repeat of the same POST. Secrets are left out before.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredAnswer {
+    /// HTTP status code.
+    pub status: u16,
+    /// JSON body; empty for none.
+    pub body: String,
+}
+
+/// Keeps the answer under an idempotency key, in the same transaction as the change.
+pub struct Remember<R> {
+    /// SHA-256 of principal, route and the caller's key.
+    pub key: [u8; 32],
+    /// SHA-256 of the body.
+    pub fingerprint: [u8; 32],
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// The answer, made from the reply.
+    pub answer: Box<dyn Fn(&R) -> StoredAnswer + Send + Sync>,
+}
+
+/// Whether a POST with an idempotency key may go ahead.
+#[derive(Debug)]
+pub enum Admission<G> {
+    /// It is new; while the guard lives, a second one with the same key is [`Admission::Running`].
+    Fresh(G),
+    /// It was done before; this is what was answered.
+    Repeat(StoredAnswer),
+    /// The key was used with another body.
+    Mismatch,
+    /// The first one is still running.
+    Running,
+}
+
+/// Idempotency keys of inbound POSTs; kept for 24 hours, expiry checked on read.
+pub trait IdempotencyStore: Clone + Send + Sync + 'static {
+    /// Ends the claim on the key when it is dropped.
+    type Guard: Send + Sync + 'static;
+
+    /// Asks whether a POST may go ahead.
+    fn admit(
+        &self,
+        key: [u8; 32],
+        fingerprint: [u8; 32],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Admission<Self::Guard>, StoreError>> + Send;
+
+    /// Keeps an answer for a POST whose effect spans several changes that are each idempotent.
+    fn remember(&self, remember: Remember<()>) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Whether work on behalf of a caller may be turned away when the store is busy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Urgency {
+    /// A caller waits and can try later: [`StoreError::Unavailable`] when the queue is long.
+    Caller,
+    /// Work of ours that has to be done: wait for room.
+    Ours,
+}
+
+/// Everything about one request.
+#[derive(Clone, Debug)]
+pub struct RequestRecord {
+    /// The head.
+    pub head: Head,
+    /// The request event's `detail`, JSON text.
+    pub detail: Arc<str>,
+    /// Its offers, oldest first.
+    pub offers: Vec<Offer>,
+    /// Its journal, oldest first.
+    pub journal: Vec<JournalEntry>,
+    /// Its offers' attempts, oldest first.
+    pub attempts: Vec<(DeliveryId, Attempt)>,
+}
+
+/// One page of a list, newest first.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; none when this is the last.
+    pub next_cursor: Option<String>,
+}
+
+/// Which page of a list.
+#[derive(Clone, Debug)]
+pub struct PageQuery {
+    /// Where it begins, as an earlier page said; none for the newest.
+    pub cursor: Option<String>,
+    /// At most this many items.
+    pub limit: usize,
+}
+
+/// Requests: changed through commands, read whole.
+pub trait RequestStore: Clone + Send + Sync + 'static {
+    /// Lets the command decide on the request's present state and writes what it decided, all or nothing.
+    /// When it answers, the change is durable.
+    fn apply<C: Command>(
+        &self,
+        command: C,
+        urgency: Urgency,
+        remember: Option<Remember<C::Reply>>,
+    ) -> impl Future<Output = Result<C::Reply, StoreError>> + Send;
+
+    /// One request with everything about it, attempts too if asked for.
+    fn request(
+        &self,
+        id: RequestId,
+        attempts: bool,
+    ) -> impl Future<Output = Result<Option<RequestRecord>, StoreError>> + Send;
+
+    /// A user's requests with their offers, newest first. An unknown cursor is the first page.
+    fn requests_of(
+        &self,
+        user: &UserId,
+        page: PageQuery,
+    ) -> impl Future<Output = Result<Page<(Head, Vec<Offer>)>, StoreError>> + Send;
+
+    /// Whether the user was already told of this journal sequence by this channel.
+    fn was_told(
+        &self,
+        request: RequestId,
+        sequence: u64,
+        channel: &'static str,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// An offer that was leased from an inbox, with what its message is made of.
+#[derive(Clone, Debug)]
+pub struct LeasedOffer {
+    /// The offer, its message leased.
+    pub offer: Offer,
+    /// The request event's `detail`, JSON text.
+    pub detail: Arc<str>,
+}
+
+/// The inboxes of polling parties.
+pub trait Inbox: Clone + Send + Sync + 'static {
+    /// Leases up to `max` available messages until `until`, oldest first: pending ones and dead letters, of
+    /// offers at most 14 days old, and none that a push has in its hands.
+    fn lease(
+        &self,
+        party: &PartyId,
+        environment: Environment,
+        max: usize,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Vec<LeasedOffer>, StoreError>> + Send;
+
+    /// Waits until something may have become available, but not longer than this. May return early.
+    fn wait(
+        &self,
+        party: &PartyId,
+        environment: Environment,
+        at_most: Duration,
+    ) -> impl Future<Output = ()> + Send;
+}
+
+/// Which dead letters.
+#[derive(Clone, Debug, Default)]
+pub struct DeadLetterQuery {
+    /// Only this party's.
+    pub third_party: Option<PartyId>,
+    /// Only those that died at or after this.
+    pub since: Option<Timestamp>,
+}
+
+/// Messages whose pushes ended for good.
+pub trait DeadLetters: Clone + Send + Sync + 'static {
+    /// Offers whose message is dead, newest death first.
+    fn dead_letters(
+        &self,
+        query: DeadLetterQuery,
+        page: PageQuery,
+    ) -> impl Future<Output = Result<Page<Offer>, StoreError>> + Send;
+}
+
+/// Third parties, their settings and keys.
+pub trait PartyStore: Clone + Send + Sync + 'static {
+    /// Lets the command decide and writes what it decided, with a journal row that says who did it. When it
+    /// answers, the change is durable and in force for every request accepted from now on.
+    fn apply_to_party(
+        &self,
+        id: PartyId,
+        command: PartyCommand,
+        by: String,
+        at: Timestamp,
+        remember: Option<Remember<Party>>,
+    ) -> impl Future<Output = Result<Party, StoreError>> + Send;
+
+    /// One party.
+    fn party(&self, id: &PartyId) -> impl Future<Output = Result<Option<Arc<Party>>, StoreError>> + Send;
+
+    /// All parties, newest first.
+    fn parties(&self, page: PageQuery) -> impl Future<Output = Result<Page<Arc<Party>>, StoreError>> + Send;
+
+    /// The key with this hash, if it works.
+    fn key(&self, hash: [u8; 32]) -> impl Future<Output = Result<Option<ApiKey>, StoreError>> + Send;
+
+    /// Calls back with the routing table as it is now: at least as new as every change that was answered.
+    fn with_routing<T: Send>(
+        &self,
+        read: impl FnOnce(&RoutingTable) -> T + Send,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send;
+}
+
+/// Local accounts.
+pub trait UserStore: Clone + Send + Sync + 'static {
+    /// Stores a new account with the hash of its confirmation token; refused when the address is taken.
+    fn create_user(
+        &self,
+        user: User,
+        confirmation: [u8; 32],
+        remember: Option<Remember<()>>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The account with this address.
+    fn user_by_email(&self, email: &str) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+
+    /// The account with this id.
+    fn user(&self, id: &UserId) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+
+    /// Changes an account and answers what it is now; [`Refusal::NotFound`] if there is none.
+    fn patch_user(
+        &self,
+        id: &UserId,
+        patch: UserPatch,
+    ) -> impl Future<Output = Result<User, StoreError>> + Send;
+
+    /// Confirms the address that the token with this hash went to; [`Refusal::NotFound`] if there is none.
+    /// Confirming twice is once.
+    fn confirm_user(
+        &self,
+        token: [u8; 32],
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Everything that the services need of a platform's store.
+pub trait Store:
+    RequestStore + Inbox + DeadLetters + PartyStore + UserStore + IdempotencyStore
+{
+}
+
+impl<S> Store for S where S: RequestStore + Inbox + DeadLetters + PartyStore + UserStore + IdempotencyStore {}
+
+/// A message to a person.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Notice {
+    /// The same for every attempt to send it.
+    pub id: Uuid,
+    /// By which channel, and where.
+    pub to: Recipient,
+    /// For e-mail.
+    pub subject: String,
+    /// Plain text.
+    pub body: String,
+}
+
+/// Where a notice goes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Recipient {
+    /// An e-mail address.
+    Email(String),
+    /// A phone number in E.164 form.
+    Sms(String),
+}
+
+/// Why a notice did not go out.
+#[derive(Debug, thiserror::Error)]
+pub enum NoticeError {
+    /// Try again later.
+    #[error("the notice could not be sent now")]
+    Retry(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Never: the address is refused.
+    #[error("the notice can never be sent")]
+    Permanent(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Sends messages to people.
+pub trait Notices: Clone + Send + Sync + 'static {
+    /// Hands one notice over. Repeating the same id must, where the channel allows, make one message.
+    fn send(&self, notice: &Notice) -> impl Future<Output = Result<(), NoticeError>> + Send;
+}
+
+/// What time it is.
+pub trait Clock: Send + Sync + 'static {
+    /// Now, in microseconds.
+    fn now(&self) -> Timestamp;
+}
+
+/// Randomness from the operating system.
+pub trait Randomness: Send + Sync + 'static {
+    /// 256 random bits.
+    fn secret(&self) -> [u8; 32];
+
+    /// A version 7 UUID for this time (RFC 9562).
+    fn uuid(&self, now: Timestamp) -> Uuid;
+
+    /// A number in `[0, 1)`, for jitter; need not be unpredictable.
+    fn fraction(&self) -> f64;
+}
