@@ -27,15 +27,15 @@ pub enum Next {
 
 /// When to try again, once `attempts_made` attempts (at least one) have failed, the last one at `now`.
 ///
-/// `jitter` is any uniformly distributed number: it places the wait between 3/4 and 5/4 of its nominal
-/// length. `not_before` is what the endpoint asked for; the later of it and the schedule's time counts.
+/// `jitter` is a uniformly distributed number in `[0, 1)`: it places the wait between 3/4 and 5/4 of its
+/// nominal length. `not_before` is what the endpoint asked for; the later of it and the schedule's time counts.
 /// An attempt never comes later than `max_age` after the first one: if it would, it is given up now.
 #[must_use]
 pub fn next(
     attempts_made: u32,
     first_attempt_at: Timestamp,
     now: Timestamp,
-    jitter: u64,
+    jitter: f64,
     max_age: SignedDuration,
     not_before: Option<Timestamp>,
 ) -> Next {
@@ -53,11 +53,12 @@ pub fn next(
 }
 
 /// The wait after this many attempts: 1 s, doubled each time, capped, and spread by a quarter each way.
-fn wait(attempts_made: u32, jitter: u64) -> SignedDuration {
+fn wait(attempts_made: u32, jitter: f64) -> SignedDuration {
     let doublings = attempts_made.saturating_sub(1).min(20);
     let nominal_ms = (1_000_u64 << doublings).min(WAIT_CAP_MS);
-    let spread_ms = nominal_ms / 2 + 1;
-    let wait_ms = nominal_ms - nominal_ms / 4 + jitter % spread_ms;
+    // The cast cuts off below zero and beyond the largest number, and turns "not a number" into zero.
+    let spread_ms = ((nominal_ms / 2) as f64 * jitter.clamp(0.0, 1.0)) as u64;
+    let wait_ms = nominal_ms - nominal_ms / 4 + spread_ms;
     SignedDuration::from_millis(i64::try_from(wait_ms).unwrap_or(i64::MAX))
 }
 
@@ -140,36 +141,45 @@ mod tests {
 
     #[test]
     fn waits_double_from_one_second_to_fifteen_minutes() {
-        let shortest = |made| seconds_until(next(made, START, START, 0, DAY, None));
+        let shortest = |made| seconds_until(next(made, START, START, 0.0, DAY, None));
         assert_eq!(
             [1, 2, 3, 10, 11, 184].map(shortest),
             [0.75, 1.5, 3.0, 384.0, 540.0, 540.0]
         );
-        let longest = |made: u32| {
-            let spread = (1_000_u64 << (made - 1).min(20)).min(WAIT_CAP_MS) / 2;
-            seconds_until(next(made, START, START, spread, DAY, None))
-        };
+        let longest = |made| seconds_until(next(made, START, START, 1.0, DAY, None));
         assert_eq!([1, 2, 11, 184].map(longest), [1.25, 2.5, 900.0, 900.0]);
     }
 
     #[test]
+    fn a_number_that_is_no_fraction_does_no_harm() {
+        let waited = |jitter| seconds_until(next(2, START, START, jitter, DAY, None));
+        assert_eq!(
+            [f64::NAN, -7.0, 7.0, f64::INFINITY].map(waited),
+            [1.5, 1.5, 2.5, 2.5]
+        );
+    }
+
+    #[test]
     fn the_last_attempt_is_the_185th() {
-        assert!(matches!(next(184, START, START, 0, DAY, None), Next::At(_)));
+        assert!(matches!(
+            next(184, START, START, 0.0, DAY, None),
+            Next::At(_)
+        ));
         let exhausted = Next::GiveUp(DeadReason::AttemptsExhausted);
-        assert_eq!(next(185, START, START, 0, DAY, None), exhausted);
-        assert_eq!(next(u32::MAX, START, START, 0, DAY, None), exhausted);
+        assert_eq!(next(185, START, START, 0.0, DAY, None), exhausted);
+        assert_eq!(next(u32::MAX, START, START, 0.0, DAY, None), exhausted);
     }
 
     #[test]
     fn an_attempt_may_come_at_the_deadline_but_not_after_it() {
         let deadline = START + DAY;
         assert_eq!(
-            next(1, START, START, 0, DAY, Some(deadline)),
+            next(1, START, START, 0.0, DAY, Some(deadline)),
             Next::At(deadline)
         );
         let late = deadline + SignedDuration::from_nanos(1);
         let given_up = Next::GiveUp(DeadReason::MaxAgeReached);
-        assert_eq!(next(1, START, START, 0, DAY, Some(late)), given_up);
+        assert_eq!(next(1, START, START, 0.0, DAY, Some(late)), given_up);
     }
 
     #[test]
@@ -207,7 +217,7 @@ mod tests {
         let wish = RetryAfter::Seconds(u64::MAX).not_before(START);
         assert_eq!(wish, Some(Timestamp::MAX));
         let given_up = Next::GiveUp(DeadReason::MaxAgeReached);
-        assert_eq!(next(1, START, START, 0, DAY, wish), given_up);
+        assert_eq!(next(1, START, START, 0.0, DAY, wish), given_up);
     }
 
     proptest! {
@@ -218,7 +228,7 @@ mod tests {
 
         #[test]
         fn a_wait_is_within_a_quarter_of_its_nominal_length_and_of_the_cap(
-            made in 1_u32..=184, jitter: u64,
+            made in 1_u32..=184, jitter in 0.0..1.0,
         ) {
             let nominal = 2_f64.powi(i32::try_from(made).unwrap() - 1).min(720.0);
             let waited = seconds_until(next(made, START, START, jitter, DAY, None));
@@ -228,12 +238,12 @@ mod tests {
 
         #[test]
         fn the_next_wait_is_never_shorter_for_the_same_luck(made in 1_u32..184) {
-            let waited = |made| seconds_until(next(made, START, START, 0, DAY, None));
+            let waited = |made| seconds_until(next(made, START, START, 0.0, DAY, None));
             prop_assert!(waited(made) <= waited(made + 1));
         }
 
         #[test]
-        fn retry_after_only_ever_delays(made in 1_u32..=184, jitter: u64, wish in -100_000_i64..200_000) {
+        fn retry_after_only_ever_delays(made in 1_u32..=184, jitter in 0.0..1.0, wish in -100_000_i64..200_000) {
             let wish = START + SignedDuration::from_secs(wish);
             let plain = next(made, START, START, jitter, DAY, None);
             match (plain, next(made, START, START, jitter, DAY, Some(wish))) {
@@ -251,21 +261,20 @@ mod tests {
 
         #[test]
         fn a_whole_life_keeps_its_bounds(
-            seed: u64,
+            jitters in proptest::collection::vec(0.0..1.0, 200),
             hours in 1_i64..=24,
             wishes in proptest::collection::vec(proptest::option::of(0_i64..7_200), 200),
             attempt_ms in 0_i64..5_000,
         ) {
             let max_age = SignedDuration::from_hours(hours);
             let mut now = START;
-            let mut jitter = seed;
             let mut made = 0;
             loop {
                 made += 1;
                 prop_assert!(made <= MAX_ATTEMPTS);
                 prop_assert!(now.duration_since(START) <= max_age);
                 let ended = now + SignedDuration::from_millis(attempt_ms);
-                jitter = jitter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let jitter = jitters[made as usize % jitters.len()];
                 let wish = wishes[made as usize % wishes.len()]
                     .map(|seconds| ended + SignedDuration::from_secs(seconds));
                 match next(made, START, ended, jitter, max_age, wish) {
