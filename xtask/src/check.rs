@@ -1,0 +1,71 @@
+//! `cargo xtask check`: what is wrong with the sources without running them.
+
+use anyhow::bail;
+
+use crate::{
+    process::{Step, say},
+    tools,
+    workspace::Workspace,
+};
+
+/// Runs every check, also after one has failed, so that one run shows all there is to mend.
+///
+/// # Errors
+///
+/// When a check failed; its own output has said why.
+pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
+    let checks: [(&str, fn(&Workspace) -> anyhow::Result<()>); 4] = [
+        ("format", format),
+        ("clippy", clippy),
+        ("rustdoc", rustdoc),
+        ("deny", deny),
+    ];
+    let mut failed = Vec::new();
+    for (name, check) in checks {
+        if let Err(error) = check(workspace) {
+            say(&format!("{error:#}"));
+            failed.push(name);
+        }
+    }
+    if !failed.is_empty() {
+        bail!("check failed: {}", failed.join(", "));
+    }
+    say("check passed: format, clippy, rustdoc, deny");
+    Ok(())
+}
+
+fn format(workspace: &Workspace) -> anyhow::Result<()> {
+    Step::cargo(&workspace.root)
+        .args(["fmt", "--all", "--check"])
+        .run()
+}
+
+fn clippy(workspace: &Workspace) -> anyhow::Result<()> {
+    Step::cargo(&workspace.root)
+        .args([
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])
+        .run()
+}
+
+fn rustdoc(workspace: &Workspace) -> anyhow::Result<()> {
+    Step::cargo(&workspace.root)
+        .args(["doc", "--locked", "--workspace", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()
+}
+
+/// Advisories are left out: their database is not on a package registry, and a check that needs more
+/// than that cannot run everywhere.
+fn deny(workspace: &Workspace) -> anyhow::Result<()> {
+    tools::DENY
+        .step(workspace)?
+        .args(["--locked", "check", "bans", "licenses", "sources"])
+        .run()
+}

@@ -1,0 +1,72 @@
+//! `cargo xtask test`: every test of the workspace, with all that the tests themselves need.
+
+use std::path::PathBuf;
+
+use crate::{
+    process::{Step, say},
+    tools,
+    workspace::Workspace,
+};
+
+/// Tells tests where the real `aws` client is.
+const AWS_CLIENT: &str = "MARKETPLACE_TEST_AWS";
+
+/// Tells tests where the gateway's own binary is, built in the dev profile.
+const GATEWAY: &str = "MARKETPLACE_TEST_BIN";
+
+/// Builds, then runs the documentation's tests and all others; with a filter, only what it selects.
+///
+/// # Errors
+///
+/// When something cannot be built or installed, or a test fails.
+pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()> {
+    let aws = tools::python_programs(workspace)?.join("aws");
+    let gateway = build(workspace)?;
+    let with_tools = |step: Step| {
+        let step = step.env(AWS_CLIENT, &aws);
+        gateway
+            .iter()
+            .fold(step, |step, path| step.env(GATEWAY, path))
+    };
+    // The documentation's tests come first, so that the other runner's summary stands at the end.
+    if filter.is_empty() {
+        let doc_tests = ["test", "--locked", "--quiet", "--workspace", "--doc"];
+        with_tools(Step::cargo(&workspace.root).args(doc_tests)).run()?;
+    }
+    with_tools(runner(workspace)).args(filter).run()?;
+    say(match filter {
+        [] => "test passed: the documentation's tests and all others",
+        _ => "test passed: what the filter selected",
+    });
+    Ok(())
+}
+
+/// Builds binaries and tests in one go, so that dependencies are compiled with one set of features.
+/// Answers the gateway's binary, which the flow tests start and kill.
+fn build(workspace: &Workspace) -> anyhow::Result<Option<PathBuf>> {
+    Step::cargo(&workspace.root)
+        .args(["build", "--locked", "--workspace", "--bins", "--tests"])
+        .run()?;
+    let exists = workspace.has_target("standalone", "bin", "marketplace");
+    Ok(exists.then(|| workspace.target.join("debug/marketplace")))
+}
+
+/// The runner: nextest, which runs each test in its own process, or else cargo's own.
+fn runner(workspace: &Workspace) -> Step {
+    match tools::NEXTEST.step(workspace) {
+        Ok(step) => step.args(["run", "--locked", "--workspace"]),
+        Err(error) => {
+            say(&format!(
+                "{error:#}; running the tests with cargo's own runner"
+            ));
+            Step::cargo(&workspace.root).args([
+                "test",
+                "--locked",
+                "--workspace",
+                "--lib",
+                "--bins",
+                "--tests",
+            ])
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Tools that tests and checks need, installed into the target folder when the machine has none.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+
+use crate::{
+    process::{Step, say},
+    workspace::Workspace,
+};
+
+/// A cargo subcommand from crates.io.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CargoTool {
+    subcommand: &'static str,
+    /// The version that is installed when there is none; one that is already there is used as it is.
+    version: &'static str,
+}
+
+/// The test runner.
+pub(crate) const NEXTEST: CargoTool = CargoTool {
+    subcommand: "nextest",
+    version: "0.9.143",
+};
+
+/// The judge of dependencies.
+pub(crate) const DENY: CargoTool = CargoTool {
+    subcommand: "deny",
+    version: "0.20.2",
+};
+
+impl CargoTool {
+    /// The start of a command line that runs this tool; installs it first where needed.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there and cannot be installed.
+    pub(crate) fn step(self, workspace: &Workspace) -> anyhow::Result<Step> {
+        let root = &workspace.root;
+        if Step::cargo(root)
+            .args([self.subcommand, "--version"])
+            .succeeds()
+        {
+            return Ok(Step::cargo(root).args([self.subcommand]));
+        }
+        let folder = workspace.target.join("tools");
+        let program = folder
+            .join("bin")
+            .join(format!("cargo-{}", self.subcommand));
+        if !program.exists() {
+            self.install(root, &folder)?;
+        }
+        Ok(Step::new(program, root).args([self.subcommand]))
+    }
+
+    fn install(self, root: &Path, folder: &Path) -> anyhow::Result<()> {
+        let package = format!("cargo-{}@{}", self.subcommand, self.version);
+        say(&format!(
+            "installing {package}, once; this takes some minutes"
+        ));
+        Step::cargo(root)
+            .args(["install", "--quiet", "--locked", "--root"])
+            .args([folder])
+            .args([&package])
+            .run()
+            .with_context(|| format!("cannot install {package}"))
+    }
+}
+
+/// Makes the Python environment of `xtask/requirements.txt` where it is not there yet, and answers the
+/// folder of its programs.
+///
+/// # Errors
+///
+/// When there is no `python3` with `venv`, or a package cannot be installed.
+pub(crate) fn python_programs(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let requirements = workspace.root.join("xtask/requirements.txt");
+    let wanted = fs::read_to_string(&requirements).context("xtask/requirements.txt")?;
+    let folder = workspace.target.join("venv");
+    let programs = folder.join("bin");
+    // Written last, so an installation that was interrupted starts anew.
+    let finished = folder.join("installed-requirements.txt");
+    if fs::read_to_string(&finished).is_ok_and(|installed| installed == wanted) {
+        return Ok(programs);
+    }
+    Step::new("python3", &workspace.root)
+        .args(["-m", "venv", "--clear"])
+        .args([&folder])
+        .run()
+        .context("the tests need python3 with venv (Debian: apt-get install python3-venv)")?;
+    Step::new(programs.join("python"), &workspace.root)
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--requirement",
+        ])
+        .args([&requirements])
+        .run()?;
+    fs::write(&finished, wanted).context("cannot write into the Python environment")?;
+    Ok(programs)
+}
