@@ -29,6 +29,10 @@ pub use crate::transport::Transport;
 /// and stored in clear text.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "mode", rename_all = "kebab-case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per party's environment, and nearly all of them push"
+)]
 pub enum DeliverySettings<S = Secret> {
     /// Messages wait in the inbox.
     Poll,
