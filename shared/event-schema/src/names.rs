@@ -24,3 +24,14 @@ pub const STATUS_UPDATE: &str = "marketplace status update";
 pub const DELIVERY_RESULT: &str = "marketplace delivery result";
 /// A third party joined, changed, was paused, resumed or disabled.
 pub const THIRD_PARTY: &str = "marketplace 3rdparty";
+
+/// What an envelope's `account` says on one machine, where there is none; AWS writes its own.
+pub const LOCAL_ACCOUNT: &str = "000000000000";
+/// What an envelope's `region` says on one machine, where there is none; AWS writes its own.
+pub const LOCAL_REGION: &str = "local";
+
+/// The source of a party's own events.
+#[must_use]
+pub fn party_source(party: &crate::id::PartyId) -> String {
+    format!("{SOURCE_PREFIX}{party}")
+}
