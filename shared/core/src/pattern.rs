@@ -24,6 +24,7 @@ mod condition;
 mod evaluate;
 mod fields;
 mod group;
+mod index;
 mod json;
 mod operator;
 mod text;
@@ -38,6 +39,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 pub use fields::Fields;
+pub use index::PatternIndex;
 
 use group::Group;
 use json::Json;

@@ -1,7 +1,7 @@
 //! From JSON to conditions on fields: the structure of a pattern. What stands in the arrays is
 //! [`operator`](super::operator)'s.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::operator::conditions;
 use super::{MAX_COMBINATIONS, MAX_PATH_BYTES, PatternError};
 
 /// Names that Event Ruler reserves inside `$or`, for operators that exist or may come.
-const RESERVED_IN_OR: [&str; 23] = [
+const RESERVED_IN_OR: [&str; 24] = [
     "exactly",
     "equals-ignore-case",
     "prefix",
@@ -35,6 +35,7 @@ const RESERVED_IN_OR: [&str; 23] = [
     "date-on-or-before",
     "in-date-range",
     "ip-address-in-range",
+    "ip-address-not-in-range",
 ];
 
 /// Compiles a pattern. `ordered` says whether the order of keys is the author's.
@@ -96,14 +97,15 @@ impl<'a> At<'a> {
 }
 
 /// The fields that a group or anything within it has conditions on.
-type Paths = HashSet<Arc<str>>;
+type Paths = HashSet<Box<str>>;
 
 /// A group in the making: its members in the order of the text.
 struct Draft {
-    leaves: HashMap<Arc<str>, usize>,
-    ordered_leaves: Vec<(Arc<str>, Arc<Leaf>)>,
-    /// Each `$or`, the fields within it, and how many leaves came before it in the text.
-    choices: Vec<(Choice, Paths, usize)>,
+    leaves: Vec<Arc<Leaf>>,
+    /// The fields of the leaves.
+    paths: Paths,
+    /// Each `$or` with the fields within it.
+    choices: Vec<(Choice, Paths)>,
     in_or: bool,
     ordered: bool,
 }
@@ -115,8 +117,8 @@ fn compile_group(
     ordered: bool,
 ) -> Result<(Group, Paths), PatternError> {
     let mut draft = Draft {
-        leaves: HashMap::new(),
-        ordered_leaves: Vec::new(),
+        leaves: Vec::new(),
+        paths: Paths::new(),
         choices: Vec::new(),
         in_or: !matches!(at, At::Root),
         ordered,
@@ -169,18 +171,16 @@ impl Draft {
             conditions,
             may_be_absent,
         };
-        let path: Arc<str> = path.into();
-        let index = self.ordered_leaves.len();
-        if self.leaves.insert(Arc::clone(&path), index).is_some() {
+        if !self.paths.insert(path.into()) {
             return Err(at.refuse(format!("the field `{path}` is constrained twice")));
         }
-        if self.ordered && self.choices.iter().any(|(_, paths, _)| paths.contains(&path)) {
+        if self.ordered && self.choices.iter().any(|(_, paths)| paths.contains(path)) {
             return Err(at.refuse(format!(
                 "the field `{path}` is also constrained in a `$or` before this, which would be \
                  overruled; constrain it before that `$or`, or only there"
             )));
         }
-        self.ordered_leaves.push((path, Arc::new(leaf)));
+        self.leaves.push(Arc::new(leaf));
         Ok(())
     }
 
@@ -199,32 +199,30 @@ impl Draft {
             paths.extend(within);
         }
         let pointer = at.pointer().into();
-        let before = self.ordered_leaves.len();
-        self.choices.push((Choice { pointer, branches }, paths, before));
+        self.choices.push((Choice { pointer, branches }, paths));
         Ok(())
     }
 
     /// Settles which conditions apply where a field is named both outside and inside a `$or`.
-    fn finish(self, at: &At<'_>) -> Result<(Group, Paths), PatternError> {
-        let mut all = Paths::new();
-        let mut choices = Vec::with_capacity(self.choices.len());
-        for (choice, paths, _) in self.choices {
-            if let Some(path) = paths.iter().find(|path| all.contains(*path)) {
+    fn finish(mut self, at: &At<'_>) -> Result<(Group, Paths), PatternError> {
+        let mut in_choices = Paths::new();
+        for (_, paths) in &self.choices {
+            if let Some(path) = paths.iter().find(|path| in_choices.contains(*path)) {
                 return Err(at.refuse(format!("the field `{path}` is constrained in two `$or`s")));
             }
-            all.extend(paths.iter().cloned());
-            choices.push((choice, paths));
+            in_choices.extend(paths.iter().cloned());
         }
-        let mut leaves = Vec::with_capacity(self.ordered_leaves.len());
-        for (path, leaf) in self.ordered_leaves {
-            match choices.iter_mut().find(|(_, paths)| paths.contains(&path)) {
+        let mut leaves = Vec::with_capacity(self.leaves.len());
+        for leaf in self.leaves {
+            let mut choices = self.choices.iter_mut();
+            match choices.find(|(_, paths)| paths.contains(&leaf.path)) {
                 Some((choice, _)) => choice.inherit(&leaf),
                 None => leaves.push(leaf),
             }
-            all.insert(path);
         }
-        let choices = choices.into_iter().map(|(choice, _)| choice).collect();
-        Ok((Group { leaves, choices }, all))
+        in_choices.extend(self.paths);
+        let choices = self.choices.into_iter().map(|(choice, _)| choice).collect();
+        Ok((Group { leaves, choices }, in_choices))
     }
 }
 

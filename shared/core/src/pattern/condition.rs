@@ -123,7 +123,10 @@ impl Network {
             .map_err(|_| format!("{address:?} is not an IP address"))?;
         let width = if parsed.is_ipv4() { 32 } else { 128 };
         let digits = !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit());
-        let bits = bits.parse::<u32>().ok().filter(|bits| digits && *bits <= width);
+        let bits = bits
+            .parse::<u32>()
+            .ok()
+            .filter(|bits| digits && *bits <= width);
         let bits = bits.ok_or_else(|| format!("the mask must be a number from 0 to {width}"))?;
         Ok(match parsed {
             IpAddr::V4(address) => {
@@ -166,15 +169,28 @@ mod tests {
         ];
         for (block, address, expected) in cases {
             let condition = Condition::InNetwork(Network::parse(block).expect(block));
-            assert_eq!(condition.holds(Scalar::Text(address)), expected, "{block} {address}");
+            assert_eq!(
+                condition.holds(Scalar::Text(address)),
+                expected,
+                "{block} {address}"
+            );
         }
     }
 
     #[test]
     fn malformed_networks_are_refused() {
         for block in [
-            "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0/8",
-            "::/129", "10.0.0.0/8/8", "/8", "host/8", "10.0.0.0/ 8",
+            "10.0.0.0",
+            "10.0.0.0/",
+            "10.0.0.0/33",
+            "10.0.0.0/-1",
+            "10.0.0.0/+8",
+            "10.0.0/8",
+            "::/129",
+            "10.0.0.0/8/8",
+            "/8",
+            "host/8",
+            "10.0.0.0/ 8",
         ] {
             assert!(Network::parse(block).is_err(), "{block}");
         }

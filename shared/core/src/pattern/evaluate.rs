@@ -21,10 +21,17 @@ pub(super) fn first_failure<'g>(group: &'g Group, fields: &Fields<'_>) -> Option
     if matches(group, fields) {
         return None;
     }
-    let leaf = group.leaves.iter().find(|leaf| !leaf_possible(leaf, fields));
+    let leaf = group
+        .leaves
+        .iter()
+        .find(|leaf| !leaf_possible(leaf, fields));
     let choice = || {
         let fails = |choice: &&Choice| !choice_possible(choice, fields);
-        group.choices.iter().find(fails).map(|choice| &*choice.pointer)
+        group
+            .choices
+            .iter()
+            .find(fails)
+            .map(|choice| &*choice.pointer)
     };
     leaf.map(|leaf| &*leaf.pointer).or_else(choice).or(Some(""))
 }
@@ -32,11 +39,17 @@ pub(super) fn first_failure<'g>(group: &'g Group, fields: &Fields<'_>) -> Option
 /// Whether each field is satisfied for itself. Without arrays of objects that is all there is to it.
 fn possible(group: &Group, fields: &Fields<'_>) -> bool {
     group.leaves.iter().all(|leaf| leaf_possible(leaf, fields))
-        && group.choices.iter().all(|choice| choice_possible(choice, fields))
+        && group
+            .choices
+            .iter()
+            .all(|choice| choice_possible(choice, fields))
 }
 
 fn choice_possible(choice: &Choice, fields: &Fields<'_>) -> bool {
-    choice.branches.iter().any(|branch| possible(branch, fields))
+    choice
+        .branches
+        .iter()
+        .any(|branch| possible(branch, fields))
 }
 
 fn leaf_possible(leaf: &Leaf, fields: &Fields<'_>) -> bool {
@@ -82,7 +95,9 @@ struct Asked<'l, 'f, 'v> {
 impl<'f, 'v> Asked<'_, 'f, 'v> {
     /// The field's values that stand directly in an element.
     fn values_in(&self, element: usize) -> &'f [Placed<'v>] {
-        let start = self.values.partition_point(|placed| placed.element < element);
+        let start = self
+            .values
+            .partition_point(|placed| placed.element < element);
         let rest = &self.values[start..];
         &rest[..rest.partition_point(|placed| placed.element == element)]
     }

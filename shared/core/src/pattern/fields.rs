@@ -85,7 +85,8 @@ impl<'a> Fields<'a> {
     pub(super) fn array_around(&self, name: &str, element: usize) -> Option<usize> {
         let within = |array: &usize| {
             let array = &self.names[self.arrays[*array].name.clone()];
-            name.strip_prefix(array).is_some_and(|rest| rest.starts_with('.'))
+            name.strip_prefix(array)
+                .is_some_and(|rest| rest.starts_with('.'))
         };
         self.arrays_of[element].iter().copied().find(within)
     }
@@ -164,12 +165,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds an element to an array, and the array itself with its first element.
-    fn element(
-        &mut self,
-        parent: usize,
-        name: &Range<usize>,
-        array: &mut Option<usize>,
-    ) -> usize {
+    fn element(&mut self, parent: usize, name: &Range<usize>, array: &mut Option<usize>) -> usize {
         let index = *array.get_or_insert_with(|| {
             self.arrays.push(Elements {
                 name: name.clone(),

@@ -39,7 +39,9 @@ impl Leaf {
 
     /// Whether a value satisfies.
     pub(super) fn holds_for(&self, value: Scalar<'_>) -> bool {
-        self.conditions.iter().any(|condition| condition.holds(value))
+        self.conditions
+            .iter()
+            .any(|condition| condition.holds(value))
     }
 }
 
@@ -75,7 +77,10 @@ impl Group {
             let each = choice.branches.iter().map(Self::combinations);
             each.fold(0, usize::saturating_add)
         };
-        self.choices.iter().map(branches).fold(1, usize::saturating_mul)
+        self.choices
+            .iter()
+            .map(branches)
+            .fold(1, usize::saturating_mul)
     }
 
     /// Gives the group a condition from outside, unless it has its own on the same field; then those
@@ -84,7 +89,10 @@ impl Group {
         if self.leaves.iter().any(|own| own.path == leaf.path) {
             return;
         }
-        let within = self.choices.iter_mut().find(|choice| choice.names(&leaf.path));
+        let within = self
+            .choices
+            .iter_mut()
+            .find(|choice| choice.names(&leaf.path));
         match within {
             Some(choice) => choice.inherit(leaf),
             None => self.leaves.push(Arc::clone(leaf)),

@@ -62,10 +62,7 @@ fn string<'j>(operand: &'j Json, at: &At<'_>) -> Result<&'j str, PatternError> {
 }
 
 /// Compiles an operator; `None` is `exists: false`, which no value satisfies.
-fn operator(
-    members: &[(String, Json)],
-    at: &At<'_>,
-) -> Result<Option<Condition>, PatternError> {
+fn operator(members: &[(String, Json)], at: &At<'_>) -> Result<Option<Condition>, PatternError> {
     let (name, operand) = only(members, at)?;
     let at = at.key(name);
     let condition = match name {
@@ -129,10 +126,14 @@ fn excluded(operand: &Json, at: &At<'_>) -> Result<Box<[Condition]>, PatternErro
             excluded_by(inner, operand, &at.key(inner))
         }
         Json::List(items) => {
-            let first = items.first().ok_or_else(|| at.refuse("must not be empty"))?;
+            let first = items
+                .first()
+                .ok_or_else(|| at.refuse("must not be empty"))?;
             let alike = |item: &Json| item.kind() == first.kind();
             if let Some(index) = items.iter().position(|item| !alike(item)) {
-                return Err(at.index(index).refuse("strings and numbers must not be mixed"));
+                return Err(at
+                    .index(index)
+                    .refuse("strings and numbers must not be mixed"));
             }
             let excluded = items.iter().enumerate();
             excluded
@@ -155,12 +156,11 @@ fn excluded_value(value: &Json, at: &At<'_>) -> Result<Condition, PatternError> 
 }
 
 /// Compiles an operator within `anything-but`, whose operand may be one string or several.
-fn excluded_by(
-    name: &str,
-    operand: &Json,
-    at: &At<'_>,
-) -> Result<Box<[Condition]>, PatternError> {
-    if !matches!(name, "prefix" | "suffix" | "equals-ignore-case" | "wildcard") {
+fn excluded_by(name: &str, operand: &Json, at: &At<'_>) -> Result<Box<[Condition]>, PatternError> {
+    if !matches!(
+        name,
+        "prefix" | "suffix" | "equals-ignore-case" | "wildcard"
+    ) {
         return Err(at.refuse(format!("`anything-but` cannot contain `{name}`")));
     }
     let Json::List(items) = operand else {
@@ -201,8 +201,14 @@ fn interval(operand: &Json, at: &At<'_>) -> Result<Interval, PatternError> {
     };
     match (first, second) {
         (("=", at), None) => {
-            let bound = Some(Bound { at, inclusive: true });
-            Ok(Interval { low: bound, high: bound })
+            let bound = Some(Bound {
+                at,
+                inclusive: true,
+            });
+            Ok(Interval {
+                low: bound,
+                high: bound,
+            })
         }
         ((sign @ (">" | ">="), low), None) => Ok(Interval {
             low: bound(sign, low),
@@ -242,7 +248,11 @@ fn comparison<'j>(
 ) -> Result<(&'j str, Number), PatternError> {
     let sign = match sign {
         Json::Text(text) if matches!(&**text, "=" | "<" | "<=" | ">" | ">=") => text,
-        _ => return Err(at.index(index).refuse("must be one of `=`, `<`, `<=`, `>` and `>=`")),
+        _ => {
+            return Err(at
+                .index(index)
+                .refuse("must be one of `=`, `<`, `<=`, `>` and `>=`"));
+        }
     };
     match number {
         Json::Number(number) => Ok((sign, *number)),

@@ -67,7 +67,9 @@ impl Wildcard {
         while let Some((position, character)) = characters.next() {
             match character {
                 '*' if after_asterisk => {
-                    return Err(format!("two asterisks follow each other at character {position}"));
+                    return Err(format!(
+                        "two asterisks follow each other at character {position}"
+                    ));
                 }
                 '*' => parts.push(std::mem::take(&mut part).into_boxed_str()),
                 '\\' => match characters.next() {
