@@ -8,20 +8,23 @@ use crate::{
     workspace::Workspace,
 };
 
+type Check = fn(&Workspace) -> anyhow::Result<()>;
+
+const CHECKS: [(&str, Check); 4] = [
+    ("format", format),
+    ("clippy", clippy),
+    ("rustdoc", rustdoc),
+    ("deny", deny),
+];
+
 /// Runs every check, also after one has failed, so that one run shows all there is to mend.
 ///
 /// # Errors
 ///
 /// When a check failed; its own output has said why.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let checks: [(&str, fn(&Workspace) -> anyhow::Result<()>); 4] = [
-        ("format", format),
-        ("clippy", clippy),
-        ("rustdoc", rustdoc),
-        ("deny", deny),
-    ];
     let mut failed = Vec::new();
-    for (name, check) in checks {
+    for (name, check) in CHECKS {
         if let Err(error) = check(workspace) {
             say(&format!("{error:#}"));
             failed.push(name);
