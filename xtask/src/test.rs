@@ -54,7 +54,7 @@ fn build(workspace: &Workspace) -> anyhow::Result<Option<PathBuf>> {
 /// The runner: nextest, which runs each test in its own process, or else cargo's own.
 fn runner(workspace: &Workspace) -> Step {
     match tools::NEXTEST.step(workspace) {
-        Ok(step) => step.args(["run", "--locked", "--workspace"]),
+        Ok(step) => step.args(["run", "--locked"]),
         Err(error) => {
             say(&format!(
                 "{error:#}; running the tests with cargo's own runner"
