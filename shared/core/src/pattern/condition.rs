@@ -100,7 +100,7 @@ impl Interval {
 }
 
 /// A block of IP addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Network {
     /// Of version 4: an address and the mask that a member shares with it.
     V4(u32, u32),
@@ -140,12 +140,29 @@ impl Network {
         })
     }
 
-    fn contains(&self, address: IpAddr) -> bool {
+    /// The block with the same mask around an address; `None` when that is of the other version.
+    pub(super) fn around(&self, address: IpAddr) -> Option<Self> {
         match (self, address) {
-            (Self::V4(base, mask), IpAddr::V4(address)) => address.to_bits() & mask == *base,
-            (Self::V6(base, mask), IpAddr::V6(address)) => address.to_bits() & mask == *base,
-            _ => false,
+            (Self::V4(_, mask), IpAddr::V4(address)) => {
+                Some(Self::V4(address.to_bits() & mask, *mask))
+            }
+            (Self::V6(_, mask), IpAddr::V6(address)) => {
+                Some(Self::V6(address.to_bits() & mask, *mask))
+            }
+            _ => None,
         }
+    }
+
+    /// The block with the same mask around the zero address.
+    pub(super) fn around_zero(&self) -> Self {
+        match self {
+            Self::V4(_, mask) => Self::V4(0, *mask),
+            Self::V6(_, mask) => Self::V6(0, *mask),
+        }
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        self.around(address) == Some(*self)
     }
 }
 

@@ -1,53 +1,287 @@
-//! Finds the patterns that match an event among many.
+//! Finds the patterns that match an event among thousands, at a cost that hardly grows with them.
+//!
+//! Each key's patterns are reduced to a few *rows*: conjunctions of conditions on fields, one of which
+//! must hold wherever the patterns match. Each field keeps, for every condition, the rows that have it,
+//! so that a value leads by hashing to the rows that it satisfies or rules out. For an event, the index
+//! goes through the event's own fields only, and keeps the rows as bits:
+//!
+//! * a row is *found* through one of the fields that it requires, the rarest among all rows, so that
+//!   rows which ask for a field that the event does not have are not even looked at;
+//! * a found row is *kept* while no field of the event rules it out.
+//!
+//! The patterns of the rows that are left are then matched in full, so the index may err, but only
+//! towards keeping too many.
+
+mod change;
+mod conditions;
+mod conjunction;
+mod field;
+mod rows;
+mod texts;
+mod thresholds;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::Hash;
+use std::sync::Arc;
 
+use super::group::Leaf;
 use super::{Fields, Pattern};
+use change::Change;
+use conjunction::{Conjunction, conjunctions};
+use field::{FieldIndex, Scratch};
+use rows::{Row, RowSet, rows_in};
 
-/// Patterns under keys.
-#[derive(Debug, Clone)]
+/// A field that this many rows require is worth ruling them out for an event that lacks it.
+const COMMON: usize = 256;
+
+/// Patterns under keys, to find those that match an event.
+///
+/// Inserting and removing cost microseconds, whatever else is there.
 pub struct PatternIndex<K> {
-    entries: HashMap<K, Vec<Pattern>>,
+    slots: HashMap<K, usize>,
+    entries: Vec<Option<Entry<K>>>,
+    free_entries: Vec<usize>,
+    rows: Vec<RowOf>,
+    free_rows: Vec<Row>,
+    names: HashMap<Box<str>, usize>,
+    fields: Vec<FieldIndex>,
+    free_fields: Vec<usize>,
+    /// The fields that [`COMMON`] rows or more require.
+    common: Vec<usize>,
+    /// Rows that require no field at all.
+    unanchored: RowSet,
+}
+
+struct Entry<K> {
+    key: K,
+    patterns: Box<[Pattern]>,
+    rows: Box<[Row]>,
+}
+
+/// A row: whose it is, and what it asks of which fields.
+#[derive(Default)]
+struct RowOf {
+    entry: usize,
+    anchor: Option<usize>,
+    leaves: Box<[(usize, Arc<Leaf>)]>,
 }
 
 impl<K> Default for PatternIndex<K> {
     fn default() -> Self {
         Self {
-            entries: HashMap::new(),
+            slots: HashMap::new(),
+            entries: Vec::new(),
+            free_entries: Vec::new(),
+            rows: Vec::new(),
+            free_rows: Vec::new(),
+            names: HashMap::new(),
+            fields: Vec::new(),
+            free_fields: Vec::new(),
+            common: Vec::new(),
+            unanchored: RowSet::default(),
         }
     }
 }
 
+impl<K> fmt::Debug for PatternIndex<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PatternIndex")
+            .field("keys", &self.slots.len())
+            .field("fields", &self.names.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<K: Clone + Eq + Hash> PatternIndex<K> {
-    /// Puts patterns, all of which must match, under a key, in place of what was there.
+    /// Puts patterns, all of which must match, under a key, in place of what was there. Without any
+    /// pattern, the key is found for every event.
     pub fn insert(&mut self, key: K, patterns: &[&Pattern]) {
-        let patterns = patterns.iter().map(|&pattern| pattern.clone()).collect();
-        self.entries.insert(key, patterns);
+        self.remove(&key);
+        let patterns: Box<[Pattern]> = patterns.iter().map(|&pattern| pattern.clone()).collect();
+        let entry = self.free_entries.pop().unwrap_or(self.entries.len());
+        let rows = conjunctions(&patterns).into_iter();
+        let rows = rows
+            .map(|conjunction| self.insert_row(entry, conjunction))
+            .collect();
+        self.slots.insert(key.clone(), entry);
+        place(
+            &mut self.entries,
+            entry,
+            Some(Entry {
+                key,
+                patterns,
+                rows,
+            }),
+        );
     }
 
     /// Removes what is under a key; answers whether there was anything.
     pub fn remove(&mut self, key: &K) -> bool {
-        self.entries.remove(key).is_some()
+        let Some(slot) = self.slots.remove(key) else {
+            return false;
+        };
+        if let Some(entry) = self.entries[slot].take() {
+            entry.rows.iter().for_each(|&row| self.remove_row(row));
+        }
+        self.free_entries.push(slot);
+        true
     }
 
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.slots.len()
     }
 
     /// Whether there are no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.slots.is_empty()
     }
 
-    /// Appends the keys whose patterns all match an event, in no order.
+    /// Appends the keys whose patterns all match an event, each once, in no particular order.
     pub fn matches(&self, fields: &Fields<'_>, keys: &mut Vec<K>) {
-        let entries = self.entries.iter();
-        let matching =
-            entries.filter(|(_, patterns)| patterns.iter().all(|one| one.matches(fields)));
-        keys.extend(matching.map(|(key, _)| key.clone()));
+        let candidates = self.candidates(fields);
+        let entries = candidates
+            .into_iter()
+            .filter_map(|slot| self.entries[slot].as_ref());
+        let matching = entries.filter(|entry| entry.patterns.iter().all(|one| one.matches(fields)));
+        keys.extend(matching.map(|entry| entry.key.clone()));
+    }
+
+    /// Roughly the memory behind the index, in bytes, without the patterns themselves.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        let row = |row: &RowOf| size_of_val(&*row.leaves) + size_of::<RowOf>();
+        let entry = size_of::<Option<Entry<K>>>() + size_of::<(K, usize)>() + 2 * size_of::<Row>();
+        let name = size_of::<(Box<str>, usize)>();
+        self.entries.capacity() * entry
+            + self.rows.iter().map(row).sum::<usize>()
+            + self.names.keys().map(|key| key.len() + name).sum::<usize>()
+            + self.fields.capacity() * size_of::<FieldIndex>()
+            + self
+                .fields
+                .iter()
+                .map(FieldIndex::heap_bytes)
+                .sum::<usize>()
+    }
+
+    /// The entries of which a row is left when all fields of an event have been looked at.
+    fn candidates(&self, fields: &Fields<'_>) -> Vec<usize> {
+        let words = self.rows.len().div_ceil(64);
+        let mut scratch = Scratch::new(words);
+        let mut found = vec![0; words];
+        let mut kept = vec![u64::MAX; words];
+        let mut present = Vec::new();
+        self.unanchored.add_to(&mut found);
+        for (name, values) in fields.iter() {
+            let Some(&id) = self.names.get(name) else {
+                continue;
+            };
+            let field = &self.fields[id];
+            present.push(id);
+            field.allow(values, &mut scratch);
+            field
+                .anchored()
+                .add_those_among(&scratch.allowed, &mut found);
+            let allowed = scratch.allowed.iter();
+            kept.iter_mut()
+                .zip(allowed)
+                .for_each(|(kept, allowed)| *kept &= allowed);
+        }
+        for absent in self.common.iter().filter(|id| !present.contains(*id)) {
+            self.fields[*absent].required().remove_from(&mut kept);
+        }
+        let left = rows_in(found.iter().zip(&kept).map(|(found, kept)| found & kept));
+        let mut entries: Vec<usize> = left.map(|row| self.rows[row].entry).collect();
+        entries.sort_unstable();
+        entries.dedup();
+        entries
+    }
+}
+
+impl<K> PatternIndex<K> {
+    fn insert_row(&mut self, entry: usize, conjunction: Conjunction) -> Row {
+        let row = match self.free_rows.pop() {
+            Some(row) => row,
+            None => Row::try_from(self.rows.len()).unwrap_or(Row::MAX),
+        };
+        let leaves = conjunction.into_iter();
+        let leaves: Box<[_]> = leaves
+            .map(|(path, leaf)| (self.field(path), leaf))
+            .collect();
+        let required = leaves.iter().filter(|(_, leaf)| !leaf.may_be_absent);
+        let anchor = required
+            .map(|(id, _)| *id)
+            .min_by_key(|id| self.fields[*id].required().len());
+        let asked = RowOf {
+            entry,
+            anchor,
+            leaves,
+        };
+        self.change(&asked, Change::Insert, row);
+        place(&mut self.rows, row as usize, asked);
+        row
+    }
+
+    fn remove_row(&mut self, row: Row) {
+        let asked = std::mem::take(&mut self.rows[row as usize]);
+        self.change(&asked, Change::Remove, row);
+        let emptied = |id: &usize| self.fields[*id].is_empty();
+        let emptied: Vec<usize> = asked
+            .leaves
+            .iter()
+            .map(|(id, _)| *id)
+            .filter(emptied)
+            .collect();
+        for (id, leaf) in &asked.leaves {
+            if emptied.contains(id) {
+                self.names.remove(&leaf.path);
+                self.fields[*id] = FieldIndex::default();
+                self.free_fields.push(*id);
+            }
+        }
+        self.free_rows.push(row);
+    }
+
+    fn change(&mut self, asked: &RowOf, change: Change, row: Row) {
+        if asked.anchor.is_none() {
+            change.apply(&mut self.unanchored, row);
+        }
+        for (id, leaf) in &asked.leaves {
+            let field = &mut self.fields[*id];
+            let before = field.required().len() >= COMMON;
+            field.change(leaf, asked.anchor == Some(*id), change, row);
+            let after = field.required().len() >= COMMON;
+            if after && !before {
+                self.common.push(*id);
+            } else if before && !after {
+                self.common.retain(|other| other != id);
+            }
+        }
+    }
+
+    /// The number of a field, a new one if need be.
+    fn field(&mut self, path: Box<str>) -> usize {
+        let Self {
+            names,
+            fields,
+            free_fields,
+            ..
+        } = self;
+        *names.entry(path).or_insert_with(|| {
+            let id = free_fields.pop().unwrap_or(fields.len());
+            place(fields, id, FieldIndex::default());
+            id
+        })
+    }
+}
+
+/// Puts an item in its place, which is at most one beyond the end.
+fn place<T>(items: &mut Vec<T>, index: usize, item: T) {
+    match items.get_mut(index) {
+        Some(there) => *there = item,
+        None => items.push(item),
     }
 }

@@ -1,0 +1,193 @@
+//! Sets of rows: short lists while they are small, bits once they are not.
+
+/// A row of the index: one conjunction of conditions that a key's patterns amount to.
+pub(super) type Row = u32;
+
+/// Up to this many rows, a list is smaller and faster to apply than bits over all rows.
+const FEW: usize = 64;
+
+/// A set of rows.
+#[derive(Debug, Clone)]
+pub(super) enum RowSet {
+    /// The rows, in no order.
+    Few(Vec<Row>),
+    /// A bit for each row, and how many are set. Rows beyond the end are not in the set.
+    Many(Vec<u64>, usize),
+}
+
+impl Default for RowSet {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl RowSet {
+    /// Adds a row; it may be there already.
+    pub(super) fn insert(&mut self, row: Row) {
+        match self {
+            Self::Few(rows) if rows.contains(&row) => {}
+            Self::Few(rows) if rows.len() < FEW => rows.push(row),
+            Self::Few(rows) => {
+                let mut words = Vec::new();
+                let len = rows.len() + 1;
+                for &row in rows.iter().chain([&row]) {
+                    set(&mut words, row);
+                }
+                *self = Self::Many(words, len);
+            }
+            Self::Many(words, len) => *len += usize::from(set(words, row)),
+        }
+    }
+
+    /// Removes a row; it may be missing.
+    pub(super) fn remove(&mut self, row: Row) {
+        match self {
+            Self::Few(rows) => {
+                if let Some(index) = rows.iter().position(|other| *other == row) {
+                    rows.swap_remove(index);
+                }
+            }
+            Self::Many(words, len) => {
+                *len -= usize::from(clear(words, row));
+                if *len == 0 {
+                    *self = Self::default();
+                }
+            }
+        }
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Few(rows) => rows.len(),
+            Self::Many(_, len) => *len,
+        }
+    }
+
+    /// Whether there are no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds all rows to bits over all rows of the index.
+    pub(super) fn add_to(&self, bits: &mut [u64]) {
+        match self {
+            Self::Few(rows) => rows.iter().for_each(|&row| bits[word(row)] |= bit(row)),
+            Self::Many(words, _) => {
+                bits.iter_mut()
+                    .zip(words)
+                    .for_each(|(bits, word)| *bits |= word);
+            }
+        }
+    }
+
+    /// Removes all rows from bits over all rows of the index.
+    pub(super) fn remove_from(&self, bits: &mut [u64]) {
+        match self {
+            Self::Few(rows) => rows.iter().for_each(|&row| bits[word(row)] &= !bit(row)),
+            Self::Many(words, _) => {
+                bits.iter_mut()
+                    .zip(words)
+                    .for_each(|(bits, word)| *bits &= !word);
+            }
+        }
+    }
+
+    /// Adds to bits those rows that are among others, which are bits too.
+    pub(super) fn add_those_among(&self, among: &[u64], bits: &mut [u64]) {
+        match self {
+            Self::Few(rows) => {
+                for &row in rows {
+                    bits[word(row)] |= among[word(row)] & bit(row);
+                }
+            }
+            Self::Many(words, _) => {
+                let sources = words.iter().zip(among);
+                bits.iter_mut()
+                    .zip(sources)
+                    .for_each(|(bits, (word, among))| *bits |= word & among);
+            }
+        }
+    }
+
+    /// The memory behind the set, in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Few(rows) => rows.capacity() * size_of::<Row>(),
+            Self::Many(words, _) => words.capacity() * size_of::<u64>(),
+        }
+    }
+}
+
+/// The rows whose bits are set, in order.
+pub(super) fn rows_in(bits: impl Iterator<Item = u64>) -> impl Iterator<Item = usize> {
+    bits.enumerate().flat_map(|(index, word)| {
+        let mut rest = word;
+        std::iter::from_fn(move || {
+            let row = (rest != 0).then(|| index * 64 + rest.trailing_zeros() as usize);
+            rest &= rest.wrapping_sub(1);
+            row
+        })
+    })
+}
+
+/// Sets a row's bit, making room for it; answers whether it was clear.
+pub(super) fn set(words: &mut Vec<u64>, row: Row) -> bool {
+    if words.len() <= word(row) {
+        words.resize(word(row) + 1, 0);
+    }
+    let clear = words[word(row)] & bit(row) == 0;
+    words[word(row)] |= bit(row);
+    clear
+}
+
+/// Clears a row's bit; answers whether it was set.
+pub(super) fn clear(words: &mut [u64], row: Row) -> bool {
+    let Some(word) = words.get_mut(word(row)) else {
+        return false;
+    };
+    let set = *word & bit(row) != 0;
+    *word &= !bit(row);
+    set
+}
+
+fn word(row: Row) -> usize {
+    (row / 64) as usize
+}
+
+fn bit(row: Row) -> u64 {
+    1 << (row % 64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_holds_what_was_inserted_and_not_removed() {
+        let mut set = RowSet::default();
+        for row in 0..300 {
+            set.insert(row * 7);
+            set.insert(row * 7);
+        }
+        assert!(matches!(set, RowSet::Many(_, 300)));
+        for row in 0..300 {
+            if row % 3 > 0 {
+                set.remove(row * 7);
+                set.remove(row * 7);
+            }
+        }
+        let mut bits = vec![0; 40];
+        set.add_to(&mut bits);
+        let rows: Vec<usize> = rows_in(bits.iter().copied()).collect();
+        let expected: Vec<usize> = (0..300).step_by(3).map(|row| row * 7).collect();
+        assert_eq!(rows, expected);
+        set.remove_from(&mut bits);
+        assert!(bits.iter().all(|word| *word == 0));
+        for row in (0..300).step_by(3) {
+            set.remove(row * 7);
+        }
+        assert!(set.is_empty());
+        assert_eq!(set.heap_bytes(), 0);
+    }
+}
