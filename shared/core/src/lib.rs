@@ -6,13 +6,16 @@
 
 pub mod address;
 pub mod command;
+pub mod contact;
 pub mod delivery;
 pub mod fact;
+pub mod intake;
 pub mod lifecycle;
 pub mod offer;
 pub mod party;
 pub mod pattern;
 pub mod ports;
+pub mod publish;
 pub mod request;
 pub mod retry;
 pub mod routing;

@@ -4,19 +4,23 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use event_schema::id::{DeliveryId, Environment, PartyId, RequestId, UserId};
+use event_schema::id::{DeliveryId, Environment, MessageId, PartyId, RequestId, UserId};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
     command::{Command, Refusal},
+    delivery::PushSettings,
     fact::JournalEntry,
     offer::{Attempt, Offer},
     party::{ApiKey, Party, PartyCommand},
     request::Head,
     routing::RoutingTable,
+    transport::Outcome,
     user::{User, UserPatch},
 };
+
+pub mod identity;
 
 /// Why a platform did not do what it was asked. Nothing was written, in every case.
 #[derive(Debug, thiserror::Error)]
@@ -318,6 +322,38 @@ pub enum NoticeError {
 pub trait Notices: Clone + Send + Sync + 'static {
     /// Hands one notice over. Repeating the same id must, where the channel allows, make one message.
     fn send(&self, notice: &Notice) -> impl Future<Output = Result<(), NoticeError>> + Send;
+}
+
+/// What came of one HTTP attempt.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PushReport {
+    /// The outcome; [`crate::transport::verdict`] says what it means.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub latency: Duration,
+    /// The first 1 KiB of the answer's body.
+    pub answer: String,
+}
+
+/// Makes single HTTP attempts at third parties' endpoints.
+pub trait Push: Clone + Send + Sync + 'static {
+    /// An endpoint made ready for many attempts; made anew when the settings change.
+    type Endpoint: Send + Sync + 'static;
+
+    /// Makes an endpoint ready.
+    ///
+    /// # Errors
+    /// The settings cannot be put into a request; parsed settings always can.
+    fn endpoint(&self, settings: &PushSettings) -> Result<Self::Endpoint, Box<dyn std::error::Error + Send + Sync>>;
+
+    /// Makes one attempt; takes at most 5 s and always ends in a report.
+    fn attempt(
+        &self,
+        endpoint: &Self::Endpoint,
+        id: MessageId,
+        body: String,
+        now: Timestamp,
+    ) -> impl Future<Output = PushReport> + Send;
 }
 
 /// What time it is.

@@ -1,0 +1,136 @@
+//! JSON bodies: read within limits, refused with the place of the fault.
+
+mod fault;
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Request},
+    http::{HeaderMap, header},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::problem::Problem;
+
+/// Most bytes of a body (DESIGN section 6).
+pub const MAX_BYTES: usize = 256 * 1024;
+
+/// How much of a body that is too large is read and thrown away, so that its sender gets to read the answer:
+/// closing on unread bytes makes most systems discard what was sent in the other direction.
+const DISCARDED_BYTES: usize = 8 * 1024 * 1024;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The bytes of a JSON body, not read yet. Refuses what is not declared as JSON (415) or too large (413).
+#[derive(Clone, Debug)]
+pub struct JsonBody(Bytes);
+
+impl JsonBody {
+    /// The bytes as they came; none when there was no body.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads the body as a `T`.
+    ///
+    /// # Errors
+    /// 400 when there is no body or it is not JSON, 422 with the field at fault when it is not a `T`.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.0.is_empty() {
+            return Err(Problem::malformed("this call needs a JSON body"));
+        }
+        parse(&self.0)
+    }
+
+    /// Reads the body as a `T`, and no body at all as an empty object.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], but for an empty body.
+    pub fn parse_optional<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.0.is_empty() {
+            return parse(b"{}");
+        }
+        parse(&self.0)
+    }
+}
+
+/// Reads JSON text as a `T`.
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        // The first fault may stand before a place where the text stops being JSON at all.
+        match serde_json::from_slice::<IgnoredAny>(text) {
+            Ok(_) if error.inner().is_data() => Problem::invalid(vec![fault::of(&error)]),
+            Ok(_) => malformed(error.inner()),
+            Err(malformation) => malformed(&malformation),
+        }
+    })?;
+    deserializer.end().map_err(|error| malformed(&error))?;
+    Ok(value)
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::malformed(format!("the body is not JSON: {error}"))
+}
+
+impl<T: Send + Sync> FromRequest<T> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &T) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        if !may_be_json(&parts.headers) {
+            return Err(Problem::media_type());
+        }
+        if asks_before_sending_too_much(&parts.headers) {
+            return Err(Problem::too_large(MAX_BYTES));
+        }
+        let read = tokio::time::timeout(PATIENCE, read(body));
+        read.await.unwrap_or_else(|_| Err(Problem::timeout())).map(Self)
+    }
+}
+
+/// Without a content type the body is taken at its word (RFC 9110 section 8.3).
+fn may_be_json(headers: &HeaderMap) -> bool {
+    let Some(declared) = headers.get(header::CONTENT_TYPE) else {
+        return true;
+    };
+    let Ok(declared) = declared.to_str() else {
+        return false;
+    };
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// A client that waits for leave to send (RFC 9110 section 10.1.1) is told at once.
+fn asks_before_sending_too_much(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    headers.contains_key(header::EXPECT) && length.is_some_and(|length| length > MAX_BYTES)
+}
+
+async fn read(mut body: Body) -> Result<Bytes, Problem> {
+    match Limited::new(&mut body, MAX_BYTES).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            discard(body).await;
+            Err(Problem::too_large(MAX_BYTES))
+        }
+        Err(_) => Err(Problem::malformed("the body broke off")),
+    }
+}
+
+async fn discard(mut body: Body) {
+    let mut discarded = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        discarded += frame.data_ref().map_or(0, Bytes::len);
+        if discarded > DISCARDED_BYTES {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
