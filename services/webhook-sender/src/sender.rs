@@ -235,3 +235,25 @@ impl Attempt<'_> {
 fn retry_after(response: &Response) -> Option<RetryAfter> {
     RetryAfter::parse(response.headers().get(RETRY_AFTER)?.to_str().ok()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Settings with such a name cannot be made while private endpoints are refused, so this asks the
+    /// client itself: `localhost` stands for any name that resolves to an address of ours.
+    #[tokio::test]
+    async fn a_name_is_judged_by_what_it_resolves_to_when_connecting() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+        let sender = Sender::new(&SenderConfig::default()).unwrap();
+        let error = sender.client.post(url).send().await.unwrap_err();
+        let Fault { failure, detail } = Fault::from(&error);
+        assert_eq!(failure, Failure::AddressRefused);
+        assert!(detail.contains("loopback"), "{detail}");
+        let accepted = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+        assert!(accepted.is_err(), "nobody may have connected");
+    }
+}
