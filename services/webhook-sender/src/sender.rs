@@ -247,7 +247,10 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_judged_by_what_it_resolves_to_when_connecting() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+        let url = format!(
+            "http://localhost:{}/",
+            listener.local_addr().unwrap().port()
+        );
         let sender = Sender::new(&SenderConfig::default()).unwrap();
         let error = sender.client.post(url).send().await.unwrap_err();
         let Fault { failure, detail } = Fault::from(&error);
