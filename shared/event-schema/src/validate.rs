@@ -1,7 +1,8 @@
 //! Checks an event's detail against its published schema and says where it is at fault.
 //!
-//! For events from outside and for tests. A request on its way in is checked by the rules of `core::intake`
-//! instead, which are several times as fast; a property test holds the two to the same answers.
+//! For events that arrive as parsed JSON, and for tests. A request on its way in is checked by the rules of
+//! `core::intake`, which read the sender's text itself; a property test holds the two to the same answers.
+//! A check takes about a microsecond; the first one of each kind compiles its schema, which takes milliseconds.
 
 use std::sync::LazyLock;
 

@@ -96,3 +96,23 @@ pub enum Mode {
     /// The first to accept wins; the others' offers are withdrawn.
     FirstAccept,
 }
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Self; 2] = [Self::All, Self::FirstAccept];
+
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::FirstAccept => "first-accept",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
