@@ -475,7 +475,12 @@ fn likely(name: &'static str) -> BoxedStrategy<Value> {
         "attributes" => prop::collection::btree_map("[a-z]{1,3}", any_json(), 0..4)
             .prop_map(|members| Value::Object(members.into_iter().collect()))
             .boxed(),
-        _ => "[^\u{0}]{0,130}".prop_map(Value::from).boxed(),
+        _ => {
+            let lengths = prop_oneof![0..3_usize, 126..131_usize, 4_094..4_099_usize];
+            (".", lengths)
+                .prop_map(|(text, times)| text.repeat(times).into())
+                .boxed()
+        }
     }
 }
 
