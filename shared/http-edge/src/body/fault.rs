@@ -8,41 +8,46 @@ pub(super) fn of(error: &Error<serde_json::Error>) -> Fault {
     let mut pointer = pointer_of(error.path());
     let text = error.inner().to_string();
     let rule = text.rsplit_once(" at line ").map_or(text.as_str(), |(rule, _)| rule);
-    if let Some(field) = between(rule, "missing field `", "`") {
+    if let Some(field) = quoted(rule, "missing field `") {
         push_step(&mut pointer, field);
         return Fault::new(pointer, "is required");
     }
-    let detail = if rule.starts_with("unknown field `") {
-        "there is no such field".to_owned()
-    } else if rule.starts_with("duplicate field `") {
-        "is given twice".to_owned()
-    } else if let Some((_, words)) = rule.split_once(", expected one of ").filter(|_| rule.starts_with("unknown variant")) {
-        format!("must be one of {words}")
-    } else if let Some((_, expected)) = rule.split_once(", expected ").filter(|_| names_a_value(rule)) {
-        format!("must be {}", article(expected))
-    } else {
-        rule.to_owned()
-    };
-    Fault::new(pointer, detail)
+    if let Some(field) = quoted(rule, "duplicate field `") {
+        push_step(&mut pointer, field);
+        return Fault::new(pointer, "is given twice");
+    }
+    if rule.starts_with("unknown field `") {
+        return Fault::new(pointer, "there is no such field");
+    }
+    Fault::new(pointer, expectation(rule))
 }
 
-/// Whether a message of serde's begins with what was found, value and all.
-fn names_a_value(rule: &str) -> bool {
-    ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "]
-        .iter()
-        .any(|beginning| rule.starts_with(beginning))
+/// Messages of serde's that begin with what was found, value and all.
+const FOUND: [&str; 4] = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
+
+/// What should have been there. Other messages are those of our own types, which repeat nothing.
+fn expectation(rule: &str) -> String {
+    if !FOUND.iter().any(|found| rule.starts_with(found)) {
+        return rule.to_owned();
+    }
+    // From the right, because a value may itself contain these words.
+    if let Some((_, words)) = rule.rsplit_once(", expected one of ") {
+        return format!("must be one of {words}");
+    }
+    rule.rsplit_once(", expected ").map_or_else(
+        || "is not what belongs here".to_owned(),
+        |(_, expected)| format!("must be {}", in_terms_of_json(expected)),
+    )
 }
 
 /// Serde names types as a programmer would.
-fn article(expected: &str) -> &str {
-    // A value may itself contain the words that separate it from what was expected.
-    let expected = expected.rsplit_once(", expected ").map_or(expected, |(_, last)| last);
+fn in_terms_of_json(expected: &str) -> &str {
     match expected {
         "bool" | "a boolean" => "true or false",
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, not negative",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
         "f32" | "f64" => "a number",
-        "a borrowed string" | "a string" | "str" => "a string",
+        "a borrowed string" | "str" => "a string",
         "a sequence" => "an array",
         "a map" => "an object",
         other if other.starts_with("struct ") => "an object",
@@ -50,8 +55,9 @@ fn article(expected: &str) -> &str {
     }
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
-    text.strip_prefix(before)?.split(after).next()
+/// What stands between this beginning and the next backtick.
+fn quoted<'a>(text: &'a str, beginning: &str) -> Option<&'a str> {
+    text.strip_prefix(beginning)?.split('`').next()
 }
 
 fn pointer_of(path: &Path) -> String {

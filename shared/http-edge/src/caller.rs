@@ -1,0 +1,295 @@
+//! Who is calling: an operator, a third party or a user, each by its own credential.
+//!
+//! No or a bad credential is 401; a good one of the wrong kind for a route is 403 (DESIGN section 6). Whether a
+//! thing is the caller's is for the rules to say: 404, the same as for what does not exist.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header, request::Parts};
+use axum::extract::FromRequestParts;
+use event_schema::id::{Environment, KeyId, UserId};
+use marketplace_core::{
+    party::{Party, PartyState},
+    ports::{PartyStore, Store},
+};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    api_key,
+    edge::{AtEdge, Edge},
+    problem::{Challenge, Problem},
+    token::TokenFault,
+};
+
+/// The header with a third party's key.
+const API_KEY: &str = "x-api-key";
+
+/// Whoever is calling.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// An operator.
+    Operator(Operator),
+    /// A third party.
+    Party(PartyCaller),
+    /// A user.
+    User(UserCaller),
+}
+
+/// An operator of the marketplace.
+#[derive(Clone, Debug, Default)]
+pub struct Operator {
+    /// Which one; none with the operator's token, which has no name on it.
+    pub user: Option<UserId>,
+}
+
+/// A third party in one of its environments.
+#[derive(Clone, Debug)]
+pub struct PartyCaller {
+    /// The party.
+    pub party: Arc<Party>,
+    /// The one environment that its key opens.
+    pub environment: Environment,
+    /// Which key.
+    pub key_id: KeyId,
+}
+
+/// A user of the marketplace.
+#[derive(Clone, Debug)]
+pub struct UserCaller {
+    /// Who.
+    pub id: UserId,
+}
+
+/// A user, or an operator who acts like one.
+#[derive(Clone, Debug)]
+pub enum Person {
+    /// A user.
+    User(UserCaller),
+    /// An operator.
+    Operator(Operator),
+}
+
+/// Who a caller is, in one line: whose idempotency keys and whose rate limit it is.
+pub trait Principal {
+    /// Two callers have the same one only if they may see the same.
+    fn principal(&self) -> String;
+}
+
+impl Principal for Operator {
+    fn principal(&self) -> String {
+        match &self.user {
+            Some(user) => format!("operator {user}"),
+            None => "operator".to_owned(),
+        }
+    }
+}
+
+impl Principal for PartyCaller {
+    fn principal(&self) -> String {
+        format!("party {} {}", self.environment, self.party.id)
+    }
+}
+
+impl Principal for UserCaller {
+    fn principal(&self) -> String {
+        format!("user {}", self.id)
+    }
+}
+
+impl Principal for Person {
+    fn principal(&self) -> String {
+        match self {
+            Self::User(user) => user.principal(),
+            Self::Operator(operator) => operator.principal(),
+        }
+    }
+}
+
+impl Principal for Caller {
+    fn principal(&self) -> String {
+        match self {
+            Self::Operator(operator) => operator.principal(),
+            Self::Party(party) => party.principal(),
+            Self::User(user) => user.principal(),
+        }
+    }
+}
+
+/// The credential that a request carries; not yet known to be good.
+enum Credential<'a> {
+    Bearer(&'a str),
+    ApiKey(&'a str),
+}
+
+fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Problem> {
+    let mut bearer = headers.get_all(header::AUTHORIZATION).iter();
+    let mut key = headers.get_all(API_KEY).iter();
+    let refused = |challenge, detail| Err(Problem::unauthorized(challenge, detail));
+    match (bearer.next(), key.next()) {
+        (None, None) => refused(
+            Challenge::Any,
+            "send `authorization: Bearer <token>`, or a third party's key as `x-api-key`",
+        ),
+        (Some(_), Some(_)) => refused(Challenge::Any, "send one credential, not two"),
+        (Some(value), None) if bearer.next().is_none() => {
+            match value.to_str().ok().and_then(bearer_token) {
+                Some(token) => Ok(Credential::Bearer(token)),
+                None => refused(Challenge::Any, "the header `authorization` must be `Bearer <token>`"),
+            }
+        }
+        (None, Some(value)) if key.next().is_none() => Ok(Credential::ApiKey(value.to_str().unwrap_or_default())),
+        (Some(_), None) | (None, Some(_)) => refused(Challenge::Any, "send one credential, not two"),
+    }
+}
+
+/// The scheme's name is case-insensitive (RFC 9110 section 11.1).
+fn bearer_token(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+async fn identify<S: Store>(edge: &Edge<S>, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let caller = match credential(headers)? {
+        Credential::Bearer(token) => by_token(edge, token)?,
+        Credential::ApiKey(key) => Caller::Party(by_key(&edge.store, key).await?),
+    };
+    if let Some(limiter) = &edge.rate_limit {
+        limiter
+            .check(&caller.principal(), edge.now())
+            .map_err(|wait| Problem::too_many("this caller calls too often", wait))?;
+    }
+    Ok(caller)
+}
+
+fn by_token<S>(edge: &Edge<S>, token: &str) -> Result<Caller, Problem> {
+    if edge.operator_token.as_ref().is_some_and(|operator| operator.is(token)) {
+        return Ok(Caller::Operator(Operator::default()));
+    }
+    let user = edge.tokens.verify(token, edge.now()).map_err(|fault| {
+        tracing::debug!(%fault, "a token was refused");
+        let detail = match fault {
+            TokenFault::Expired => "the token has expired; sign in again",
+            TokenFault::Invalid(_) | TokenFault::Forged(_) => "the token is not valid",
+        };
+        Problem::unauthorized(Challenge::BearerToken, detail)
+    })?;
+    Ok(if user.operator {
+        Caller::Operator(Operator { user: Some(user.id) })
+    } else {
+        Caller::User(UserCaller { id: user.id })
+    })
+}
+
+async fn by_key<S: PartyStore>(store: &S, presented: &str) -> Result<PartyCaller, Problem> {
+    let refused = || Problem::unauthorized(Challenge::ApiKey, "this key opens nothing");
+    let hash = api_key::hash_of(presented).ok_or_else(refused)?;
+    let key = store.key(hash).await?.ok_or_else(refused)?;
+    if !bool::from(key.hash.ct_eq(&hash)) {
+        return Err(refused());
+    }
+    let party = store.party(&key.party).await?.ok_or_else(refused)?;
+    if party.state == PartyState::Disabled {
+        return Err(refused());
+    }
+    Ok(PartyCaller { party, environment: key.environment, key_id: key.key_id })
+}
+
+impl<T: AtEdge> FromRequestParts<T> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Problem> {
+        identify(state.edge(), &parts.headers).await
+    }
+}
+
+impl<T: AtEdge> FromRequestParts<T> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Problem> {
+        match identify(state.edge(), &parts.headers).await? {
+            Caller::Operator(operator) => Ok(operator),
+            Caller::Party(_) | Caller::User(_) => Err(Problem::forbidden("this is for operators")),
+        }
+    }
+}
+
+impl<T: AtEdge> FromRequestParts<T> for PartyCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Problem> {
+        match identify(state.edge(), &parts.headers).await? {
+            Caller::Party(party) => Ok(party),
+            Caller::Operator(_) | Caller::User(_) => Err(Problem::forbidden("this is for third parties")),
+        }
+    }
+}
+
+impl<T: AtEdge> FromRequestParts<T> for UserCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Problem> {
+        match identify(state.edge(), &parts.headers).await? {
+            Caller::User(user) => Ok(user),
+            Caller::Operator(_) | Caller::Party(_) => Err(Problem::forbidden("this is for users")),
+        }
+    }
+}
+
+impl<T: AtEdge> FromRequestParts<T> for Person {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Problem> {
+        match identify(state.edge(), &parts.headers).await? {
+            Caller::User(user) => Ok(Self::User(user)),
+            Caller::Operator(operator) => Ok(Self::Operator(operator)),
+            Caller::Party(_) => Err(Problem::forbidden("this is for users")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn exactly_one_credential_is_taken() {
+        let bearer = headers(&[("authorization", "bearer  abc")]);
+        assert!(matches!(credential(&bearer), Ok(Credential::Bearer("abc"))));
+        let key = headers(&[("x-api-key", "mk_prod_1")]);
+        assert!(matches!(credential(&key), Ok(Credential::ApiKey("mk_prod_1"))));
+        for refused in [
+            headers(&[]),
+            headers(&[("authorization", "Bearer")]),
+            headers(&[("authorization", "Bearer ")]),
+            headers(&[("authorization", "Basic YTpi")]),
+            headers(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]),
+            headers(&[("x-api-key", "a"), ("x-api-key", "b")]),
+            headers(&[("authorization", "Bearer a"), ("x-api-key", "b")]),
+        ] {
+            let problem = credential(&refused).err().unwrap();
+            assert_eq!(problem.status(), 401, "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_kinds_of_caller_share_a_principal() {
+        let id: UserId = "operator".parse().unwrap();
+        let operators = [Operator::default(), Operator { user: Some(id.clone()) }];
+        let mut all: Vec<_> = operators.iter().map(Principal::principal).collect();
+        all.push(UserCaller { id }.principal());
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 3, "{all:?}");
+    }
+}

@@ -1,0 +1,222 @@
+//! `Idempotency-Key`: a POST that is sent again is answered again and done once (DESIGN section 4, invariant 3).
+//!
+//! Only what was done is kept: a refusal changed nothing, so a repeat of it is decided anew.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderValue, StatusCode, header::HeaderMap, request::Parts},
+    response::Response,
+};
+use jiff::{SignedDuration, Timestamp};
+use marketplace_core::ports::{Admission, IdempotencyStore, Remember, StoreError, StoredAnswer};
+use sha2::{Digest, Sha256};
+
+use crate::{caller::Principal, problem::Problem, reply};
+
+/// The header (`draft-ietf-httpapi-idempotency-key-header`).
+const HEADER: &str = "idempotency-key";
+
+/// Most characters of a key.
+const MAX_CHARS: usize = 255;
+
+/// How long an answer is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// The key that a POST was sent with, if any, and the route that it was sent to.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey(Option<OnRoute>);
+
+#[derive(Clone, Debug)]
+struct OnRoute {
+    key: String,
+    path: String,
+}
+
+/// Whether a POST goes ahead.
+#[derive(Debug)]
+pub enum Admitted<G> {
+    /// It does; the ticket must live until it is done.
+    New(Ticket<G>),
+    /// It was done before, and this is the answer.
+    Done(Response),
+}
+
+/// Leave to do a POST, with what its answer is to be kept under.
+#[derive(Debug)]
+pub struct Ticket<G>(Option<Claim<G>>);
+
+#[derive(Debug)]
+struct Claim<G> {
+    key: [u8; 32],
+    fingerprint: [u8; 32],
+    expires_at: Timestamp,
+    _guard: G,
+}
+
+impl<T: Send + Sync> FromRequestParts<T> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Problem> {
+        let key = key_of(&parts.headers)?;
+        Ok(Self(key.map(|key| OnRoute { key, path: parts.uri.path().to_owned() })))
+    }
+}
+
+fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all(HEADER).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let visible = |text: &&str| (1..=MAX_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = value.to_str().ok().filter(visible).filter(|_| values.next().is_none());
+    key.map(|key| Some(key.to_owned()))
+        .ok_or_else(|| Problem::malformed("`idempotency-key` must be 1 to 255 visible ASCII characters, given once"))
+}
+
+impl IdempotencyKey {
+    /// Asks whether this caller's POST with this body goes ahead.
+    ///
+    /// # Errors
+    /// 422 when the key was used with another body, 409 when the first POST with it is still running.
+    pub async fn admit<S: IdempotencyStore>(
+        self,
+        store: &S,
+        caller: &impl Principal,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Admitted<S::Guard>, Problem> {
+        let Some(on_route) = self.0 else {
+            return Ok(Admitted::New(Ticket(None)));
+        };
+        let key = on_route.hash(&caller.principal());
+        let fingerprint = Sha256::digest(body).into();
+        match store.admit(key, fingerprint, now).await? {
+            Admission::Fresh(guard) => {
+                let expires_at = now.saturating_add(KEPT).map_err(Problem::internal)?;
+                Ok(Admitted::New(Ticket(Some(Claim { key, fingerprint, expires_at, _guard: guard }))))
+            }
+            Admission::Repeat(answer) => Ok(Admitted::Done(again(answer))),
+            Admission::Mismatch => Err(Problem::unprocessable("this `idempotency-key` was used with another body")),
+            Admission::Running => Err(Problem::conflict("the first request with this `idempotency-key` is still running")),
+        }
+    }
+}
+
+impl OnRoute {
+    /// Every part with its length before it, so that no two triples run together into the same bytes.
+    fn hash(&self, principal: &str) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for part in [principal, &self.path, &self.key] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+}
+
+impl<G> Ticket<G> {
+    /// What makes a single change keep its answer, in the same transaction. The answer must hold no secret.
+    #[must_use]
+    pub fn remember<R>(
+        &self,
+        answer: impl Fn(&R) -> StoredAnswer + Send + Sync + 'static,
+    ) -> Option<Remember<R>> {
+        self.0.as_ref().map(|claim| Remember {
+            key: claim.key,
+            fingerprint: claim.fingerprint,
+            expires_at: claim.expires_at,
+            answer: Box::new(answer),
+        })
+    }
+
+    /// Keeps the answer to a POST that made several changes, each of them idempotent.
+    ///
+    /// # Errors
+    /// When the answer could not be kept.
+    pub async fn keep<S: IdempotencyStore>(self, store: &S, answer: &StoredAnswer) -> Result<(), StoreError> {
+        let answer = answer.clone();
+        match self.remember(move |(): &()| answer.clone()) {
+            Some(remember) => store.remember(remember).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// An answer of this status and with this body, to be kept and to be given.
+#[must_use]
+pub fn answer(status: StatusCode, body: String) -> StoredAnswer {
+    StoredAnswer { status: status.as_u16(), body }
+}
+
+/// The response that says what a stored answer says.
+#[must_use]
+pub fn response(answer: StoredAnswer) -> Response {
+    match StatusCode::from_u16(answer.status) {
+        Ok(status) if answer.body.is_empty() => axum::response::IntoResponse::into_response(status),
+        Ok(status) => reply::json_text(status, answer.body),
+        Err(error) => axum::response::IntoResponse::into_response(Problem::internal(error)),
+    }
+}
+
+/// Says of itself that it is a repeat.
+fn again(answer: StoredAnswer) -> Response {
+    let mut response = response(answer);
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on_route(path: &str, key: &str) -> OnRoute {
+        OnRoute { key: key.to_owned(), path: path.to_owned() }
+    }
+
+    #[test]
+    fn a_key_belongs_to_one_caller_on_one_route() {
+        let first = on_route("/v1/requests", "k").hash("user a");
+        assert_eq!(first, on_route("/v1/requests", "k").hash("user a"));
+        for other in [
+            on_route("/v1/requests", "k").hash("user b"),
+            on_route("/v1/requests/x/cancel", "k").hash("user a"),
+            on_route("/v1/requests", "l").hash("user a"),
+            on_route("/v1/requestsk", "").hash("user a"),
+            on_route("", "k").hash("user a/v1/requests"),
+        ] {
+            assert_ne!(first, other);
+        }
+    }
+
+    #[test]
+    fn a_key_is_visible_ascii_and_given_once() {
+        let with = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(HEADER, HeaderValue::from_str(value).unwrap());
+            }
+            key_of(&headers).map_err(|problem| problem.status().as_u16())
+        };
+        assert_eq!(with(&[]), Ok(None));
+        assert_eq!(with(&["\"9b1d\""]), Ok(Some("\"9b1d\"".to_owned())));
+        assert_eq!(with(&["x".repeat(255).as_str()]), Ok(Some("x".repeat(255))));
+        for refused in [&[""][..], &["a b"], &["x".repeat(256).as_str()], &["a", "a"], &["ä"]] {
+            assert_eq!(with(refused), Err(400), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_post_without_a_key_keeps_nothing() {
+        let ticket: Ticket<()> = Ticket(None);
+        assert!(ticket.remember(|(): &()| answer(StatusCode::OK, String::new())).is_none());
+    }
+
+    #[test]
+    fn a_repeat_is_the_same_answer() {
+        let stored = answer(StatusCode::CREATED, r#"{"id":"x"}"#.to_owned());
+        let repeated = again(stored);
+        assert_eq!(repeated.status(), 201);
+        assert_eq!(repeated.headers()["content-type"], "application/json");
+        assert_eq!(again(answer(StatusCode::NO_CONTENT, String::new())).status(), 204);
+    }
+}
