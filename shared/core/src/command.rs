@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use event_schema::id::{DeliveryId, Environment, PartyId, RequestId};
+use jiff::Timestamp;
 
 use crate::{
     fact::Fact,
@@ -35,11 +36,13 @@ pub const MAX_OFFERS: usize = 10;
 pub enum Needs {
     /// Only the head.
     Head,
-    /// These.
+    /// This offer, without the head.
+    OfferAlone(DeliveryId),
+    /// The head and these offers.
     Offers(Vec<DeliveryId>),
-    /// All that were made to this party in this environment.
+    /// The head and all offers that were made to this party in this environment.
     PartyOffers(PartyId, Environment),
-    /// All.
+    /// The head and all offers.
     AllOffers,
 }
 
@@ -50,6 +53,9 @@ pub trait Command: Send + Sync + 'static {
 
     /// The request that it is done to.
     fn request(&self) -> RequestId;
+
+    /// When it is done.
+    fn at(&self) -> Timestamp;
 
     /// What has to be loaded.
     fn needs(&self) -> Needs;

@@ -1,7 +1,9 @@
 //! What happened: a journal row is both a timeline entry and, where others care, an event on the bus.
 
 use event_schema::{
+    delivery_result::Via,
     id::{DeliveryId, Environment, PartyId, RequestId},
+    third_party::ThirdPartyChange,
     words::{AnswerStatus, MessageType},
 };
 use jiff::Timestamp;
@@ -9,16 +11,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::offer::Offer;
-
-/// How a message was found to have arrived.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Via {
-    /// The party's endpoint answered 2xx.
-    Push,
-    /// The party acknowledged it from its inbox.
-    Inbox,
-}
 
 /// One thing that happened. Serialised with its type's name as `type`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -28,9 +20,6 @@ pub enum Fact {
     /// A user, or an event from outside, asked for something.
     #[serde(rename = "request.created")]
     RequestCreated,
-    /// Everyone eligible has an offer.
-    #[serde(rename = "request.routed")]
-    RequestRouted { offers: u32 },
     /// Nobody was eligible.
     #[serde(rename = "request.unmatched")]
     RequestUnmatched,
@@ -110,28 +99,12 @@ pub enum Fact {
         third_party: PartyId,
         #[serde(skip_serializing_if = "Option::is_none")]
         environment: Option<Environment>,
-        change: PartyChangeKind,
+        change: ThirdPartyChange,
         /// Names of the settings that changed; never their values.
         fields: Vec<String>,
         /// Who did it.
         by: String,
     },
-}
-
-/// What happened to a party.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PartyChangeKind {
-    /// It is new.
-    Joined,
-    /// Its settings or keys changed.
-    Changed,
-    /// Nothing is pushed to it for now.
-    Paused,
-    /// Pushes go on.
-    Resumed,
-    /// It gets nothing any more.
-    Disabled,
 }
 
 impl Fact {
@@ -163,7 +136,6 @@ impl Fact {
     pub fn concerns(&self) -> Option<(&PartyId, Option<Environment>)> {
         match self {
             Self::RequestCreated
-            | Self::RequestRouted { .. }
             | Self::RequestUnmatched
             | Self::RequestCancelled
             | Self::UserTold { .. } => None,

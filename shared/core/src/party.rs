@@ -1,13 +1,16 @@
 //! A third party: who it is, what it may see, how it is reached, and what can be done to it.
 
-use event_schema::id::{Environment, KeyId, PartyId};
+use event_schema::{
+    id::{Environment, KeyId, PartyId},
+    third_party::ThirdPartyChange,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     command::Refusal,
     delivery::DeliverySettings,
-    fact::{Fact, PartyChangeKind},
+    fact::Fact,
     pattern::Pattern,
 };
 
@@ -175,13 +178,13 @@ impl PartyCommand {
         if let Self::Join(party, key) = self {
             return match current {
                 Some(_) => Err(taken()),
-                None => Ok(decision(id, (**party).clone(), PartyChangeKind::Joined, None, vec![], by, Some(key))),
+                None => Ok(decision(id, (**party).clone(), ThirdPartyChange::Joined, None, vec![], by, Some(key))),
             };
         }
         let mut party = current.ok_or(Refusal::NotFound)?.clone();
         if party.state == PartyState::Disabled {
             return match self {
-                Self::Disable => Ok(decision(id, party, PartyChangeKind::Disabled, None, vec![], by, None)),
+                Self::Disable => Ok(decision(id, party, ThirdPartyChange::Disabled, None, vec![], by, None)),
                 _ => Err(disabled()),
             };
         }
@@ -194,8 +197,8 @@ impl PartyCommand {
         Ok(decided)
     }
 
-    fn alter(&self, party: &mut Party) -> (PartyChangeKind, Option<Environment>, Vec<String>) {
-        use PartyChangeKind::{Changed, Disabled, Paused};
+    fn alter(&self, party: &mut Party) -> (ThirdPartyChange, Option<Environment>, Vec<String>) {
+        use ThirdPartyChange::{Changed, Disabled, Paused};
         match self {
             Self::Patch(patch) => patch.alter(party),
             Self::SetFilter(environment, filter) => {
@@ -221,7 +224,7 @@ impl PartyCommand {
 }
 
 impl PartyPatch {
-    fn alter(&self, party: &mut Party) -> (PartyChangeKind, Option<Environment>, Vec<String>) {
+    fn alter(&self, party: &mut Party) -> (ThirdPartyChange, Option<Environment>, Vec<String>) {
         let mut fields = Vec::new();
         if let Some(name) = &self.name {
             party.name.clone_from(name);
@@ -235,33 +238,33 @@ impl PartyPatch {
             party.scope.clone_from(scope);
             fields.push("scope".to_owned());
         }
-        let kind = self.state.map_or(PartyChangeKind::Changed, |state| self.set_state(party, state, &mut fields));
+        let kind = self.state.map_or(ThirdPartyChange::Changed, |state| self.set_state(party, state, &mut fields));
         (kind, self.environment, fields)
     }
 
-    fn set_state(&self, party: &mut Party, state: PartyState, fields: &mut Vec<String>) -> PartyChangeKind {
+    fn set_state(&self, party: &mut Party, state: PartyState, fields: &mut Vec<String>) -> ThirdPartyChange {
         fields.push("state".to_owned());
         match (state, self.environment) {
             (PartyState::Paused, Some(environment)) => {
                 party.environment_mut(environment).paused = Some("operator".to_owned());
-                PartyChangeKind::Paused
+                ThirdPartyChange::Paused
             }
             (PartyState::Active, Some(environment)) => {
                 party.environment_mut(environment).paused = None;
-                PartyChangeKind::Resumed
+                ThirdPartyChange::Resumed
             }
             (PartyState::Active, None) => {
                 party.state = PartyState::Active;
                 party.environments.iter_mut().for_each(|settings| settings.paused = None);
-                PartyChangeKind::Resumed
+                ThirdPartyChange::Resumed
             }
             (PartyState::Paused, None) => {
                 party.state = PartyState::Paused;
-                PartyChangeKind::Paused
+                ThirdPartyChange::Paused
             }
             (PartyState::Disabled, _) => {
                 party.state = PartyState::Disabled;
-                PartyChangeKind::Disabled
+                ThirdPartyChange::Disabled
             }
         }
     }
@@ -270,7 +273,7 @@ impl PartyPatch {
 fn decision(
     id: &PartyId,
     party: Party,
-    change: PartyChangeKind,
+    change: ThirdPartyChange,
     environment: Option<Environment>,
     fields: Vec<String>,
     by: &str,

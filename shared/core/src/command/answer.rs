@@ -63,6 +63,10 @@ impl Command for Answer {
         }
     }
 
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn needs(&self) -> Needs {
         match self.target {
             Target::Delivery(delivery) => Needs::Offers(vec![delivery]),

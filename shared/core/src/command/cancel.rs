@@ -28,6 +28,10 @@ impl Command for Cancel {
         self.request
     }
 
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn needs(&self) -> Needs {
         Needs::AllOffers
     }

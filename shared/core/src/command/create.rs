@@ -28,6 +28,10 @@ impl Command for Create {
         self.id
     }
 
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn needs(&self) -> Needs {
         Needs::Head
     }

@@ -27,8 +27,12 @@ impl Command for Expire {
         self.delivery_id.request()
     }
 
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn needs(&self) -> Needs {
-        Needs::Offers(vec![self.delivery_id])
+        Needs::OfferAlone(self.delivery_id)
     }
 
     fn decide(&self, state: &Aggregate) -> Result<Decision<()>, Refusal> {

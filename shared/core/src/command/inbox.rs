@@ -1,6 +1,7 @@
 //! A polling party leases what waits for it, acknowledges it, asks for more time, or gives it back.
 
 use event_schema::{
+    delivery_result::Via,
     id::{DeliveryId, Environment, PartyId, RequestId},
     words::MessageType,
 };
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Change, Command, Decision, Needs, Refusal};
 use crate::{
-    fact::{Fact, Via},
+    fact::Fact,
     lifecycle::OfferState,
     offer::Offer,
     request::Aggregate,
@@ -60,8 +61,12 @@ impl Command for UseInbox {
         self.delivery_id.request()
     }
 
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn needs(&self) -> Needs {
-        Needs::Offers(vec![self.delivery_id])
+        Needs::OfferAlone(self.delivery_id)
     }
 
     fn decide(&self, state: &Aggregate) -> Result<Decision<InboxResult>, Refusal> {

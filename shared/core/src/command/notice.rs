@@ -26,6 +26,10 @@ impl Command for RecordNotice {
         self.request
     }
 
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn needs(&self) -> Needs {
         Needs::Head
     }

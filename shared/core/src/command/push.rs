@@ -1,6 +1,7 @@
 //! A delivery worker records one HTTP attempt and what follows from it.
 
 use event_schema::{
+    delivery_result::Via,
     id::{DeliveryId, RequestId},
     words::MessageType,
 };
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Change, Command, Decision, Needs, Refusal};
 use crate::{
-    fact::{Fact, Via},
+    fact::Fact,
     lifecycle::OfferState,
     offer::{Attempt, DeadLetter, Offer, Outgoing},
     request::Aggregate,
@@ -47,8 +48,12 @@ impl Command for RecordAttempt {
         self.delivery_id.request()
     }
 
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn needs(&self) -> Needs {
-        Needs::Offers(vec![self.delivery_id])
+        Needs::OfferAlone(self.delivery_id)
     }
 
     fn decide(&self, state: &Aggregate) -> Result<Decision<()>, Refusal> {

@@ -62,6 +62,10 @@ impl Command for MakeOffers {
         self.request
     }
 
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn needs(&self) -> Needs {
         let id = |party| delivery_id(self.request, party, self.environment, FIRST_ROUND);
         Needs::Offers(self.parties.iter().map(id).collect())
@@ -73,7 +77,9 @@ impl Command for MakeOffers {
             return Ok(Decision::unchanged(()));
         }
         let mut change = Change { cause: self.cause, ..Change::default() };
-        for party in &self.parties {
+        // Somebody may have won on the strength of an earlier batch: then nobody else is told any more.
+        let still_open = self.parties.iter().filter(|_| head.winner.is_none());
+        for party in still_open {
             let offer = Offer::new(self.request, party.clone(), self.environment, FIRST_ROUND, self.at);
             if state.offer(offer.delivery_id).is_none() {
                 change.facts.push(Fact::offer_created(&offer));
@@ -83,7 +89,9 @@ impl Command for MakeOffers {
         if let Some(offers) = self.last_of {
             let routed = Routed { at: self.at, offers, registry_version: self.registry_version };
             change.head = Some(crate::request::Head { routed: Some(routed), ..head.clone() });
-            change.facts.push(if offers == 0 { Fact::RequestUnmatched } else { Fact::RequestRouted { offers } });
+            if offers == 0 {
+                change.facts.push(Fact::RequestUnmatched);
+            }
         }
         Ok(Decision { change, reply: () })
     }

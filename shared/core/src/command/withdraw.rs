@@ -30,6 +30,10 @@ impl Command for WithdrawLosers {
         self.request
     }
 
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
     fn needs(&self) -> Needs {
         Needs::AllOffers
     }
