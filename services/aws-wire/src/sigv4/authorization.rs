@@ -1,0 +1,78 @@
+//! The `Authorization` header of Signature Version 4, taken apart.
+
+use super::SigV4Fault;
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const TERMINATION: &str = "aws4_request";
+
+/// What an `Authorization` header of Signature Version 4 says.
+#[derive(Debug)]
+pub(super) struct Authorization {
+    pub(super) access_key_id: String,
+    /// The day of the credential's scope, such as `20150830`.
+    pub(super) date: String,
+    pub(super) region: String,
+    pub(super) service: String,
+    /// Lower-case names, as they were listed.
+    pub(super) signed_headers: Vec<String>,
+    /// Lower-case hexadecimal digits.
+    pub(super) signature: String,
+}
+
+impl Authorization {
+    /// Reads `AWS4-HMAC-SHA256 Credential=.../.../.../.../aws4_request, SignedHeaders=...;..., Signature=...`.
+    ///
+    /// # Errors
+    ///
+    /// [`SigV4Fault::Incomplete`], naming what is missing; the header itself is never repeated.
+    pub(super) fn parse(header: &str) -> Result<Self, SigV4Fault> {
+        let incomplete = |reason: &str| SigV4Fault::Incomplete(reason.to_owned());
+        let parameters = header
+            .strip_prefix(ALGORITHM)
+            .filter(|rest| rest.starts_with(' '))
+            .ok_or_else(|| {
+                incomplete("Unsupported AWS 'algorithm': the only one is 'AWS4-HMAC-SHA256'.")
+            })?;
+        let find = |name: &str| {
+            let mut found = parameters
+                .split(',')
+                .filter_map(|item| item.trim().split_once('='));
+            let value = found.find(|(key, _)| *key == name).map(|(_, value)| value);
+            value.ok_or_else(|| {
+                incomplete(&format!(
+                    "Authorization header requires '{name}' parameter."
+                ))
+            })
+        };
+        let mut scope = find("Credential")?.rsplitn(5, '/');
+        let (Some(TERMINATION), Some(service), Some(region), Some(date), Some(access_key_id)) = (
+            scope.next(),
+            scope.next(),
+            scope.next(),
+            scope.next(),
+            scope.next(),
+        ) else {
+            return Err(incomplete(
+                "Credential must have exactly 5 slash-delimited elements, e.g. \
+                 keyid/date/region/service/aws4_request.",
+            ));
+        };
+        let signed_headers = find("SignedHeaders")?
+            .split(';')
+            .map(str::to_owned)
+            .collect();
+        Ok(Self {
+            access_key_id: access_key_id.to_owned(),
+            date: date.to_owned(),
+            region: region.to_owned(),
+            service: service.to_owned(),
+            signed_headers,
+            signature: find("Signature")?.to_owned(),
+        })
+    }
+
+    /// Whether a header, by its lower-case name, is under the signature.
+    pub(super) fn signs(&self, name: &str) -> bool {
+        self.signed_headers.iter().any(|signed| signed == name)
+    }
+}
