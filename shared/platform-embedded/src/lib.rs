@@ -1,1 +1,186 @@
-//! Placeholder while the workspace is being laid out.
+//! The ports on one machine: one SQLite file is the store and the bus, and workers push what is due.
+//!
+//! Every change goes through one writer thread that commits many callers' changes together ([`writer`]); a caller
+//! is answered after its commit. State and journal rows share that commit, and the journal is the bus ([`bus`]).
+
+mod backup;
+pub mod bus;
+mod checkpoint;
+pub mod clock;
+mod dead_letters;
+mod effects;
+mod error;
+mod idempotency;
+pub mod identity;
+mod inbox;
+mod journal;
+pub mod notices;
+mod parties;
+pub mod push;
+pub mod randomness;
+mod readers;
+mod requests;
+pub mod retention;
+mod rows;
+mod schema;
+pub mod secret_file;
+mod shared;
+mod stored_party;
+mod tail;
+mod users;
+pub mod vault;
+mod writer;
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, RwLock},
+    time::{Duration, Instant},
+};
+
+use rusqlite::Connection;
+
+pub use self::{
+    backup::{BackupError, backup},
+    error::OpenError,
+    idempotency::Guard,
+};
+use crate::{
+    checkpoint::{Checkpoints, LogWatch},
+    push::queues::Queues,
+    readers::Readers,
+    shared::{Shared, Waiters},
+    tail::Tail,
+    vault::Vault,
+    writer::Writer,
+};
+
+/// How a store is opened.
+pub struct Options {
+    /// The folder that holds the database.
+    pub data_dir: PathBuf,
+    /// Encrypts stored credentials.
+    pub vault: Vault,
+    /// Most changes that wait for the writer before callers are turned away.
+    pub queue: usize,
+    /// Page cache of all connections together, in KiB.
+    pub cache_kib: i64,
+}
+
+impl Options {
+    /// The usual sizes.
+    #[must_use]
+    pub fn new(data_dir: PathBuf, vault: Vault) -> Self {
+        Self {
+            data_dir,
+            vault,
+            queue: 8_192,
+            cache_kib: 64 * 1024,
+        }
+    }
+}
+
+/// The platform's store: implements the ports. Cheap to clone; the last clone closes it.
+#[derive(Clone)]
+pub struct Embedded {
+    shared: Arc<Shared>,
+    writer: Writer,
+    _checkpoints: Arc<Checkpoints>,
+}
+
+/// The database's file in a data folder.
+#[must_use]
+pub fn database(data_dir: &Path) -> PathBuf {
+    data_dir.join("marketplace.db")
+}
+
+impl Embedded {
+    /// Opens the store in a folder, making both if need be; no other process may have it open.
+    ///
+    /// # Errors
+    /// [`OpenError`]: the folder or file cannot be used, or another process uses it.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        fs::create_dir_all(&options.data_dir)?;
+        let lock = lock(&options.data_dir)?;
+        let path = database(&options.data_dir);
+        let mut connection = connect(&path, options.cache_kib / 2)?;
+        schema::migrate(&mut connection)?;
+        let registry = parties::load(&connection, &options.vault)?;
+        let next_sequence = next_sequence(&connection)?;
+        let shared = Arc::new(Shared {
+            registry: RwLock::new(registry),
+            readers: Readers::open(&path, options.cache_kib / 8)?,
+            tail: Tail::new(next_sequence),
+            queues: Queues::default(),
+            waiters: Waiters::default(),
+            running: Mutex::default(),
+            vault: options.vault,
+            _lock: lock,
+        });
+        let log = LogWatch::configure(&connection, &path)?;
+        let checkpoints = Checkpoints::start(connect(&path, 2_048)?, shared.clone())?;
+        let writer = Writer::start(
+            connection,
+            log,
+            shared.clone(),
+            next_sequence,
+            options.queue,
+        )?;
+        Ok(Self {
+            shared,
+            writer,
+            _checkpoints: Arc::new(checkpoints),
+        })
+    }
+
+    /// Whether the database answers; for readiness probes.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn check(&self) -> Result<(), marketplace_core::ports::StoreError> {
+        self.shared
+            .readers
+            .read(|connection| connection.query_row("SELECT 1", [], |_| Ok(())))
+            .await
+    }
+}
+
+/// Held by the operating system until the process ends, however it ends.
+fn lock(data_dir: &Path) -> Result<File, OpenError> {
+    /// A gateway that is just ending may still hold it.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(data_dir.join("lock"))?;
+    let started = Instant::now();
+    while file.try_lock().is_err() {
+        if started.elapsed() > PATIENCE {
+            return Err(OpenError::InUse);
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    Ok(file)
+}
+
+fn connect(path: &Path, cache_kib: i64) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+/// Sequences are never used again, not even after the newest rows were pruned.
+fn next_sequence(connection: &Connection) -> rusqlite::Result<u64> {
+    let last: i64 = connection.query_row(
+        "SELECT max(coalesce((SELECT max(sequence) FROM journal), 0), coalesce((SELECT max(sequence) FROM consumers), 0))",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(last.unsigned_abs() + 1)
+}

@@ -1,0 +1,50 @@
+//! What can go wrong below the ports, and what the ports say of it.
+
+use std::{error::Error, io};
+
+use marketplace_core::ports::StoreError;
+use rusqlite::ErrorCode;
+
+/// Why the data folder could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A newer program has written the file; this one would not understand it.
+    #[error("the database has version {file}, but this program knows only up to {program}")]
+    Newer {
+        /// The file's version.
+        file: usize,
+        /// The newest version that this program knows.
+        program: usize,
+    },
+    /// Another process has the folder open.
+    #[error("another process uses this data folder")]
+    InUse,
+    /// The database refused.
+    #[error("the database cannot be opened")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The folder or a thread could not be made.
+    #[error("the data folder cannot be used")]
+    Io(#[from] io::Error),
+    /// A stored row is not what this program writes.
+    #[error("a stored row cannot be read")]
+    Row(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// What a port says of a database error: a full or failing disk is "try later", all else is unexpected.
+pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Unavailable("the disk is full"),
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {
+            StoreError::Unavailable("the disk fails")
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StoreError::Unavailable("the database is busy")
+        }
+        _ => StoreError::Unexpected(Box::new(error)),
+    }
+}
+
+/// A row holds something that this program does not write.
+pub(crate) fn corrupt(column: usize, error: impl Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, Box::new(error))
+}

@@ -1,0 +1,192 @@
+//! What the push workers have in their hands: one queue per party environment, fed straight from commits.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use event_schema::id::{DeliveryId, Environment, PartyId};
+use marketplace_core::{delivery::DeliverySettings, offer::Offer};
+use tokio::sync::{Notify, mpsc};
+
+use crate::shared::Shared;
+
+/// Most pushes of one party environment held in memory; what is beyond waits in the database.
+const MOST_HELD: usize = 256;
+
+/// A push that is due, with what its message is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Due {
+    /// The offer, its message due.
+    pub(crate) offer: Offer,
+    /// The request event's `detail`, JSON text.
+    pub(crate) detail: Arc<str>,
+}
+
+/// The queue of one party environment.
+pub(crate) struct Queue {
+    /// Whose.
+    pub(crate) party: PartyId,
+    /// Where.
+    pub(crate) environment: Environment,
+    items: Mutex<VecDeque<Due>>,
+    /// Whether more may be due in the database than is held here.
+    pub(crate) backlog: AtomicBool,
+    /// Told when something came in or the party's settings changed.
+    pub(crate) changed: Notify,
+}
+
+impl Queue {
+    /// The next push.
+    pub(crate) fn pop(&self) -> Option<Due> {
+        lock(&self.items).pop_front()
+    }
+
+    /// Appends what a worker claimed.
+    pub(crate) fn extend(&self, due: Vec<Due>) {
+        lock(&self.items).extend(due);
+    }
+
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.items).is_empty()
+    }
+
+    /// Takes everything out, to be given back.
+    pub(crate) fn clear(&self) -> Vec<DeliveryId> {
+        lock(&self.items)
+            .drain(..)
+            .map(|due| due.offer.delivery_id)
+            .collect()
+    }
+}
+
+type ByParty = HashMap<(PartyId, Environment), Arc<Queue>>;
+
+/// All queues, and every offer that is in a queue or on the wire.
+#[derive(Default)]
+pub(crate) struct Queues {
+    queues: Mutex<ByParty>,
+    held: Mutex<HashSet<DeliveryId>>,
+    workers: Mutex<Option<mpsc::UnboundedSender<Arc<Queue>>>>,
+}
+
+impl Queues {
+    /// From now on a worker is asked for, through this channel, for every queue that comes to be.
+    pub(crate) fn start(&self, workers: mpsc::UnboundedSender<Arc<Queue>>) {
+        *lock(&self.workers) = Some(workers);
+    }
+
+    /// No new work is taken from now on.
+    pub(crate) fn stop(&self) {
+        *lock(&self.workers) = None;
+        for queue in lock(&self.queues).values() {
+            queue.changed.notify_one();
+        }
+    }
+
+    /// Whether workers run.
+    pub(crate) fn running(&self) -> bool {
+        lock(&self.workers).is_some()
+    }
+
+    /// Whether a push of this offer is in a worker's hands.
+    pub(crate) fn holds(&self, delivery: DeliveryId) -> bool {
+        lock(&self.held).contains(&delivery)
+    }
+
+    /// Puts due pushes into their queues; answers the inboxes of those that are not pushed now.
+    pub(crate) fn offer(&self, due: Vec<Due>, shared: &Shared) -> Vec<(PartyId, Environment)> {
+        let mut not_pushed = Vec::new();
+        if due.is_empty() {
+            return not_pushed;
+        }
+        let registry = shared.registry();
+        for due in due {
+            let (party, environment) = (due.offer.party.clone(), due.offer.environment);
+            let pushed = registry.routing.party(&party).is_some_and(|party| {
+                let settings = party.environment(environment);
+                party.takes_pushes(environment)
+                    && matches!(settings.delivery, DeliverySettings::Push(_))
+            });
+            match self.queue(&party, environment).filter(|_| pushed) {
+                Some(queue) => self.put(&queue, due),
+                None => not_pushed.push((party, environment)),
+            }
+        }
+        not_pushed
+    }
+
+    fn put(&self, queue: &Queue, due: Due) {
+        let mut items = lock(&queue.items);
+        if items.len() < MOST_HELD {
+            // Held already: it is being pushed this very moment, and its worker looks again afterwards.
+            if lock(&self.held).insert(due.offer.delivery_id) {
+                items.push_back(due);
+            }
+        } else {
+            queue.backlog.store(true, Ordering::Release);
+        }
+        drop(items);
+        queue.changed.notify_one();
+    }
+
+    /// Claims what was found due in the database; answers what nobody holds yet.
+    pub(crate) fn hold(&self, due: Vec<Due>) -> Vec<Due> {
+        let mut held = lock(&self.held);
+        due.into_iter()
+            .filter(|due| held.insert(due.offer.delivery_id))
+            .collect()
+    }
+
+    /// How many pushes are held in all.
+    pub(crate) fn held(&self) -> usize {
+        lock(&self.held).len()
+    }
+
+    /// Lets go of pushes that were recorded or given back.
+    pub(crate) fn settle(&self, settled: &[DeliveryId]) {
+        if !settled.is_empty() {
+            let mut held = lock(&self.held);
+            settled.iter().for_each(|delivery| {
+                held.remove(delivery);
+            });
+        }
+    }
+
+    /// Has a party environment's worker look at its settings and at the database.
+    pub(crate) fn touch(&self, party: &PartyId, environment: Environment) {
+        if let Some(queue) = self.queue(party, environment) {
+            queue.backlog.store(true, Ordering::Release);
+            queue.changed.notify_one();
+        }
+    }
+
+    /// The queue of a party environment, with a worker; none when no workers run.
+    fn queue(&self, party: &PartyId, environment: Environment) -> Option<Arc<Queue>> {
+        let workers = lock(&self.workers);
+        let workers = workers.as_ref()?;
+        let mut queues = lock(&self.queues);
+        let key = (party.clone(), environment);
+        if let Some(queue) = queues.get(&key) {
+            return Some(queue.clone());
+        }
+        let queue = Arc::new(Queue {
+            party: party.clone(),
+            environment,
+            items: Mutex::default(),
+            backlog: AtomicBool::new(true),
+            changed: Notify::new(),
+        });
+        queues.insert(key, queue.clone());
+        workers.send(queue.clone()).ok()?;
+        Some(queue)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,89 @@
+//! What the parts of the platform share: the registry in memory, the journal's tail, queues and waiters.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use event_schema::id::{Environment, PartyId};
+use marketplace_core::{party::ApiKey, routing::RoutingTable};
+use tokio::sync::Notify;
+
+use crate::{push::queues::Queues, readers::Readers, tail::Tail, vault::Vault};
+
+/// Parties and keys, as they are in the database; changed only after a commit, by the writer.
+#[derive(Default)]
+pub(crate) struct Registry {
+    /// Parties and their filters.
+    pub(crate) routing: RoutingTable,
+    /// Working keys by their hash.
+    pub(crate) keys: HashMap<[u8; 32], ApiKey>,
+}
+
+/// See the module.
+pub(crate) struct Shared {
+    /// Parties and keys.
+    pub(crate) registry: RwLock<Registry>,
+    /// Connections that only read.
+    pub(crate) readers: Readers,
+    /// The newest journal rows.
+    pub(crate) tail: Tail,
+    /// What the push workers have in their hands.
+    pub(crate) queues: Queues,
+    /// Who waits for an inbox.
+    pub(crate) waiters: Waiters,
+    /// Idempotency keys whose first POST is still running.
+    pub(crate) running: Mutex<HashSet<[u8; 32]>>,
+    /// Encrypts stored credentials.
+    pub(crate) vault: Vault,
+    /// Keeps other processes out until the last user, the writer too, is gone.
+    pub(crate) _lock: File,
+}
+
+impl Shared {
+    /// The registry, to read. A lock is never held across an await, so a poisoned one holds a whole value.
+    pub(crate) fn registry(&self) -> RwLockReadGuard<'_, Registry> {
+        self.registry.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The registry, to change.
+    pub(crate) fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
+        self.registry
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Inboxes = HashMap<(PartyId, Environment), Arc<Notify>>;
+
+/// Callers that wait for something to come into an inbox.
+#[derive(Default)]
+pub(crate) struct Waiters {
+    inboxes: Mutex<Inboxes>,
+}
+
+impl Waiters {
+    /// What to wait on for this inbox.
+    pub(crate) fn inbox(&self, party: &PartyId, environment: Environment) -> Arc<Notify> {
+        let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        inboxes
+            .entry((party.clone(), environment))
+            .or_default()
+            .clone()
+    }
+
+    /// Wakes everybody who waits for this inbox.
+    pub(crate) fn wake(&self, party: &PartyId, environment: Environment) {
+        let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (party.clone(), environment);
+        let Some(waiting) = inboxes.get(&key) else {
+            return;
+        };
+        waiting.notify_waiters();
+        // Nobody but the map holds it: the last waiter has gone.
+        if Arc::strong_count(waiting) == 1 {
+            inboxes.remove(&key);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The one writer: a thread that commits many callers' changes together, with one fsync, and answers only then.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use event_schema::id::RequestId;
+use marketplace_core::ports::{StoreError, Urgency};
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use crate::{checkpoint::LogWatch, effects::Effects, error::store_error, rows, shared::Shared};
+
+/// Most changes that share one commit.
+const MAX_BATCH: usize = 512;
+
+/// Most recent bodies kept in memory, so that making an offer of a new request reads nothing.
+const RECENT_BODIES: usize = 16_384;
+
+/// A piece of work for the writer.
+pub(crate) trait Job: Send {
+    /// Does it inside the open transaction. May be called again, after a rollback.
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()>;
+
+    /// Answers the caller, once what `run` did is durable or has been undone.
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// Hands work to the writer.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Writer {
+    /// Starts the thread. It ends when the last handle to it is gone and the queue is empty.
+    pub(crate) fn start(
+        connection: Connection,
+        log: LogWatch,
+        shared: Arc<Shared>,
+        next_sequence: u64,
+        queue: usize,
+    ) -> std::io::Result<Self> {
+        let (jobs, inbox) = mpsc::channel(queue);
+        let state = State {
+            connection,
+            log,
+            shared,
+            next_sequence,
+            recent: Recent::default(),
+        };
+        std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || state.run(inbox))?;
+        Ok(Self { jobs })
+    }
+
+    /// Queues a job.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the queue is full and the work is a caller's, or when the writer is gone.
+    pub(crate) async fn queue(
+        &self,
+        job: Box<dyn Job>,
+        urgency: Urgency,
+    ) -> Result<(), StoreError> {
+        match urgency {
+            Urgency::Caller => self
+                .jobs
+                .try_send(job)
+                .map_err(|_| StoreError::Unavailable("too much is waiting to be written")),
+            Urgency::Ours => self
+                .jobs
+                .send(job)
+                .await
+                .map_err(|_| StoreError::Unavailable("the store is closed")),
+        }
+    }
+}
+
+/// What a job sees while it runs.
+pub(crate) struct Transaction<'a> {
+    /// The database.
+    pub(crate) connection: &'a Connection,
+    /// What the rest of the process shares.
+    pub(crate) shared: &'a Shared,
+    /// What is to be made known once this is durable.
+    pub(crate) effects: &'a mut Effects,
+    next_sequence: &'a mut u64,
+    recent: &'a mut Recent,
+}
+
+impl Transaction<'_> {
+    /// The next place in the journal.
+    pub(crate) fn next_sequence(&mut self) -> u64 {
+        let sequence = *self.next_sequence;
+        *self.next_sequence += 1;
+        sequence
+    }
+
+    /// Keeps a new body at hand.
+    pub(crate) fn remember_body(&mut self, id: RequestId, detail: &Arc<str>) {
+        self.recent.insert(id, detail.clone());
+    }
+
+    /// A request's body.
+    pub(crate) fn body(&mut self, id: RequestId) -> rusqlite::Result<Option<Arc<str>>> {
+        match self.recent.bodies.get(&id) {
+            Some(detail) => Ok(Some(detail.clone())),
+            None => rows::read_detail(self.connection, id),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Recent {
+    bodies: HashMap<RequestId, Arc<str>>,
+    order: VecDeque<RequestId>,
+}
+
+impl Recent {
+    fn insert(&mut self, id: RequestId, detail: Arc<str>) {
+        if self.order.len() >= RECENT_BODIES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.bodies.remove(&oldest);
+        }
+        if self.bodies.insert(id, detail).is_none() {
+            self.order.push_back(id);
+        }
+    }
+}
+
+struct State {
+    connection: Connection,
+    log: LogWatch,
+    shared: Arc<Shared>,
+    next_sequence: u64,
+    recent: Recent,
+}
+
+impl State {
+    fn run(mut self, mut inbox: mpsc::Receiver<Box<dyn Job>>) {
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        while let Some(first) = inbox.blocking_recv() {
+            batch.push(first);
+            while batch.len() < MAX_BATCH
+                && let Ok(next) = inbox.try_recv()
+            {
+                batch.push(next);
+            }
+            self.commit_together(&mut batch);
+            self.log.after_commit(&self.connection);
+        }
+    }
+
+    /// One transaction for all; if one of them breaks it, each gets its own, so that none suffers for another.
+    fn commit_together(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+        match self.transact(batch) {
+            Ok(()) => batch.drain(..).for_each(|job| job.finish(Ok(()))),
+            Err(error) if batch.len() == 1 => self.fail(batch.drain(..), error),
+            Err(_) => {
+                for mut job in batch.drain(..) {
+                    let mut alone = [job];
+                    let outcome = self.transact(&mut alone);
+                    [job] = alone;
+                    match outcome {
+                        Ok(()) => job.finish(Ok(())),
+                        Err(error) => self.fail(std::iter::once(job), error),
+                    }
+                }
+            }
+        }
+    }
+
+    fn fail(&self, jobs: impl Iterator<Item = Box<dyn Job>>, error: rusqlite::Error) {
+        let error = store_error(error);
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "a change could not be committed"
+        );
+        jobs.for_each(|job| {
+            job.finish(Err(match &error {
+                StoreError::Unavailable(why) => StoreError::Unavailable(why),
+                error => StoreError::Unexpected(error.to_string().into()),
+            }));
+        });
+    }
+
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+        let before = self.next_sequence;
+        let mut effects = Effects::default();
+        let outcome = self.write(jobs, &mut effects);
+        if outcome.is_ok() {
+            effects.publish(&self.shared, before, self.next_sequence);
+            return Ok(());
+        }
+        self.next_sequence = before;
+        if !self.connection.is_autocommit() {
+            // SQLite rolls back by itself after most failures; where it has not, this does.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        outcome
+    }
+
+    fn write(&mut self, jobs: &mut [Box<dyn Job>], effects: &mut Effects) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("BEGIN IMMEDIATE")?
+            .execute([])?;
+        for job in jobs {
+            job.run(&mut Transaction {
+                connection: &self.connection,
+                shared: &self.shared,
+                effects,
+                next_sequence: &mut self.next_sequence,
+                recent: &mut self.recent,
+            })?;
+        }
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+}
