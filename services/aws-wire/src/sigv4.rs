@@ -189,47 +189,49 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, SigV4Fault> {
     }
 }
 
-/// Checks that the request was signed today, as its scope says, and just now.
+/// Checks that the request was signed on the day that its scope says, and just now.
 fn check_time(scope: &str, headers: &HeaderMap, now: Timestamp) -> Result<SystemTime, SigV4Fault> {
-    let incomplete = || {
+    let text = one(headers, DATE).unwrap_or_default();
+    let parsed =
+        DateTime::strptime(DATE_FORMAT, text).and_then(|time| Offset::UTC.to_timestamp(time));
+    // Parsing is lenient with digits that are left out; the signature is over the only right spelling.
+    let signed_at = parsed.ok().filter(|time| compact(*time) == text).ok_or_else(|| {
         SigV4Fault::Incomplete(format!(
             "Authorization header requires existence of the header '{DATE}', such as 20150830T123600Z."
         ))
-    };
-    let text = one(headers, DATE).map_err(|_| incomplete())?;
-    let signed_at = DateTime::strptime(DATE_FORMAT, text)
-        .and_then(|time| Offset::UTC.to_timestamp(time))
-        .map_err(|_| incomplete())?;
-    // Parsing is lenient with digits that are left out; the signature is over the only right spelling.
-    if compact(signed_at) != text {
-        return Err(incomplete());
-    }
-    let (day, _) = text.split_at(8);
-    if day != scope {
+    })?;
+    if text.get(..8) != Some(scope) {
         return Err(SigV4Fault::Invalid(format!(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{day}', \
-             from '{text}'."
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{text}'."
         )));
     }
-    let age = now.duration_since(signed_at);
-    let limit = |sign: &str, edge: SignedDuration| {
-        let edge = compact(now.saturating_add(edge).unwrap_or(now));
-        let minutes = MAX_CLOCK_SKEW.as_mins();
-        format!("{edge} ({} {sign} {minutes} min.)", compact(now))
-    };
-    if age > MAX_CLOCK_SKEW {
-        let limit = limit("-", -MAX_CLOCK_SKEW);
-        return Err(SigV4Fault::Invalid(format!(
-            "Signature expired: {text} is now earlier than {limit}"
-        )));
-    }
-    if age < -MAX_CLOCK_SKEW {
-        let limit = limit("+", MAX_CLOCK_SKEW);
-        return Err(SigV4Fault::Invalid(format!(
-            "Signature not yet current: {text} is still later than {limit}"
-        )));
-    }
+    check_age(signed_at, now)?;
     Ok(signed_at.into())
+}
+
+fn check_age(signed_at: Timestamp, now: Timestamp) -> Result<(), SigV4Fault> {
+    let age = now.duration_since(signed_at);
+    let (fault, comparison, edge) = if age > MAX_CLOCK_SKEW {
+        ("Signature expired", "is now earlier than", -MAX_CLOCK_SKEW)
+    } else if age < -MAX_CLOCK_SKEW {
+        (
+            "Signature not yet current",
+            "is still later than",
+            MAX_CLOCK_SKEW,
+        )
+    } else {
+        return Ok(());
+    };
+    let minutes = format!(
+        "{} {} min.",
+        if edge.is_negative() { '-' } else { '+' },
+        MAX_CLOCK_SKEW.as_mins()
+    );
+    let edge = compact(now.saturating_add(edge).unwrap_or(now));
+    let (signed_at, now) = (compact(signed_at), compact(now));
+    Err(SigV4Fault::Invalid(format!(
+        "{fault}: {signed_at} {comparison} {edge} ({now} {minutes})"
+    )))
 }
 
 fn compact(time: Timestamp) -> String {

@@ -26,25 +26,13 @@ impl Authorization {
     ///
     /// [`SigV4Fault::Incomplete`], naming what is missing; the header itself is never repeated.
     pub(super) fn parse(header: &str) -> Result<Self, SigV4Fault> {
-        let incomplete = |reason: &str| SigV4Fault::Incomplete(reason.to_owned());
         let parameters = header
             .strip_prefix(ALGORITHM)
             .filter(|rest| rest.starts_with(' '))
             .ok_or_else(|| {
                 incomplete("Unsupported AWS 'algorithm': the only one is 'AWS4-HMAC-SHA256'.")
             })?;
-        let find = |name: &str| {
-            let mut found = parameters
-                .split(',')
-                .filter_map(|item| item.trim().split_once('='));
-            let value = found.find(|(key, _)| *key == name).map(|(_, value)| value);
-            value.ok_or_else(|| {
-                incomplete(&format!(
-                    "Authorization header requires '{name}' parameter."
-                ))
-            })
-        };
-        let mut scope = find("Credential")?.rsplitn(5, '/');
+        let mut scope = find(parameters, "Credential")?.rsplitn(5, '/');
         let (Some(TERMINATION), Some(service), Some(region), Some(date), Some(access_key_id)) = (
             scope.next(),
             scope.next(),
@@ -57,17 +45,16 @@ impl Authorization {
                  keyid/date/region/service/aws4_request.",
             ));
         };
-        let signed_headers = find("SignedHeaders")?
-            .split(';')
-            .map(str::to_owned)
-            .collect();
         Ok(Self {
             access_key_id: access_key_id.to_owned(),
             date: date.to_owned(),
             region: region.to_owned(),
             service: service.to_owned(),
-            signed_headers,
-            signature: find("Signature")?.to_owned(),
+            signed_headers: find(parameters, "SignedHeaders")?
+                .split(';')
+                .map(str::to_owned)
+                .collect(),
+            signature: find(parameters, "Signature")?.to_owned(),
         })
     }
 
@@ -75,4 +62,22 @@ impl Authorization {
     pub(super) fn signs(&self, name: &str) -> bool {
         self.signed_headers.iter().any(|signed| signed == name)
     }
+}
+
+fn incomplete(reason: &str) -> SigV4Fault {
+    SigV4Fault::Incomplete(reason.to_owned())
+}
+
+/// The value of one of the parameters `Name=value, Name=value`.
+fn find<'a>(parameters: &'a str, name: &str) -> Result<&'a str, SigV4Fault> {
+    let mut items = parameters
+        .split(',')
+        .filter_map(|item| item.trim().split_once('='));
+    let found = items.find(|(key, _)| *key == name);
+    let (_, value) = found.ok_or_else(|| {
+        incomplete(&format!(
+            "Authorization header requires '{name}' parameter."
+        ))
+    })?;
+    Ok(value)
 }
