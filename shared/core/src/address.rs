@@ -2,7 +2,7 @@
 //!
 //! The lists follow the IANA special-purpose registries (RFC 6890) and DESIGN section 6, "Push rules".
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const fn v4(a: u8, b: u8, c: u8, d: u8) -> Ipv4Addr {
     Ipv4Addr::new(a, b, c, d)
