@@ -22,6 +22,13 @@ struct Case {
     matches: bool,
 }
 
+/// The file's text.
+pub(crate) fn text() -> String {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/event-patterns.json");
+    std::fs::read_to_string(path).expect("the vectors are in the repository")
+}
+
 #[test]
 fn every_vector_is_answered_as_expected() {
     let path =
