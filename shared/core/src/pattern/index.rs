@@ -5,9 +5,10 @@
 //! so that a value leads by hashing to the rows that it satisfies or rules out. For an event, the index
 //! goes through the event's own fields only, and keeps the rows as bits:
 //!
-//! * a row is *found* through one of the fields that it requires, the rarest among all rows, so that
-//!   rows which ask for a field that the event does not have are not even looked at;
-//! * a found row is *kept* while no field of the event rules it out.
+//! * a row that requires a rare field is *found* only through that field, so that fields which an event
+//!   does not have cost nothing, however many there are;
+//! * a row is *kept* while no field rules it out: none of the event's, by its values, and no common
+//!   field, by being absent.
 //!
 //! The patterns of the rows that are left are then matched in full, so the index may err, but only
 //! towards keeping too many.
@@ -32,7 +33,8 @@ use conjunction::{Conjunction, conjunctions};
 use field::{FieldIndex, Scratch};
 use rows::{Row, RowSet, rows_in};
 
-/// A field that this many rows require is worth ruling them out for an event that lacks it.
+/// A field that this many rows require is common: rows are ruled out where it is absent, rather than
+/// found where it is present. Rows keep the way they are found when a field becomes common or rare.
 const COMMON: usize = 256;
 
 /// Patterns under keys, to find those that match an event.
@@ -49,7 +51,7 @@ pub struct PatternIndex<K> {
     free_fields: Vec<usize>,
     /// The fields that [`COMMON`] rows or more require.
     common: Vec<usize>,
-    /// Rows that require no field at all.
+    /// Rows that require no rare field.
     unanchored: RowSet,
 }
 
@@ -170,25 +172,17 @@ impl<K: Clone + Eq + Hash> PatternIndex<K> {
     /// The entries of which a row is left when all fields of an event have been looked at.
     fn candidates(&self, fields: &Fields<'_>) -> Vec<usize> {
         let words = self.rows.len().div_ceil(64);
-        let mut scratch = Scratch::new(words);
+        let mut scratch = Scratch::default();
         let mut found = vec![0; words];
         let mut kept = vec![u64::MAX; words];
         let mut present = Vec::new();
         self.unanchored.add_to(&mut found);
         for (name, values) in fields.iter() {
-            let Some(&id) = self.names.get(name) else {
-                continue;
-            };
-            let field = &self.fields[id];
-            present.push(id);
-            field.allow(values, &mut scratch);
-            field
-                .anchored()
-                .add_those_among(&scratch.allowed, &mut found);
-            let allowed = scratch.allowed.iter();
-            kept.iter_mut()
-                .zip(allowed)
-                .for_each(|(kept, allowed)| *kept &= allowed);
+            if let Some(&id) = self.names.get(name) {
+                present.push(id);
+                self.fields[id].anchored().add_to(&mut found);
+                self.fields[id].narrow(values, &mut kept, &mut scratch);
+            }
         }
         for absent in self.common.iter().filter(|id| !present.contains(*id)) {
             self.fields[*absent].required().remove_from(&mut kept);

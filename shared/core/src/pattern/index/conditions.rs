@@ -63,7 +63,7 @@ impl Conditions {
     }
 
     /// Visits the rows of every condition that a value satisfies, but for ranges of numbers.
-    pub(super) fn each(&self, value: Scalar<'_>, visit: &mut impl FnMut(&RowSet)) {
+    pub(super) fn each<'s>(&'s self, value: Scalar<'_>, visit: &mut impl FnMut(&'s RowSet)) {
         let rest = self.rest.as_deref();
         match value {
             Scalar::Text(text) => {
@@ -80,8 +80,15 @@ impl Conditions {
         }
     }
 
+    /// Whether there are any ranges of numbers.
+    pub(super) fn has_ranges(&self) -> bool {
+        self.rest
+            .as_ref()
+            .is_some_and(|rest| !rest.ranges.is_empty())
+    }
+
     /// Adds to bits the rows of every range that a value might lie in. `spare` is for passing use.
-    pub(super) fn add_ranges(&self, value: Scalar<'_>, bits: &mut [u64], spare: &mut [u64]) {
+    pub(super) fn add_ranges(&self, value: Scalar<'_>, bits: &mut [u64], spare: &mut Vec<u64>) {
         if let (Scalar::Number(number), Some(rest)) = (value, &self.rest) {
             rest.ranges.add_to(number, bits, spare);
         }
@@ -120,7 +127,7 @@ impl Networks {
         }
     }
 
-    fn each(&self, text: &str, visit: &mut impl FnMut(&RowSet)) {
+    fn each<'s>(&'s self, text: &str, visit: &mut impl FnMut(&'s RowSet)) {
         if self.rows.is_empty() {
             return;
         }
@@ -158,16 +165,20 @@ impl Ranges {
         }
     }
 
-    fn add_to(&self, number: Number, bits: &mut [u64], spare: &mut [u64]) {
-        if self.without_low.is_empty() && self.low.is_empty() {
+    fn is_empty(&self) -> bool {
+        self.without_low.is_empty() && self.low.is_empty()
+    }
+
+    fn add_to(&self, number: Number, bits: &mut [u64], spare: &mut Vec<u64>) {
+        if self.is_empty() {
             return;
         }
-        spare.fill(0);
-        self.high.add_up_to(number, false, spare);
-        let beyond: &mut [u64] = spare;
-        let mut within = vec![0; beyond.len()];
-        self.without_low.add_to(&mut within);
-        self.low.add_up_to(number, true, &mut within);
+        spare.clear();
+        spare.resize(2 * bits.len(), 0);
+        let (within, beyond) = spare.split_at_mut(bits.len());
+        self.without_low.add_to(within);
+        self.low.add_up_to(number, true, within);
+        self.high.add_up_to(number, false, beyond);
         for (bits, (within, beyond)) in bits.iter_mut().zip(within.iter().zip(beyond)) {
             *bits |= within & !*beyond;
         }

@@ -5,7 +5,7 @@ use super::super::fields::Placed;
 use super::super::group::Leaf;
 use super::change::Change;
 use super::conditions::Conditions;
-use super::rows::{Row, RowSet};
+use super::rows::{Row, RowSet, contains};
 
 /// What the rows of the index ask of one field.
 #[derive(Debug, Default)]
@@ -24,22 +24,14 @@ pub(super) struct FieldIndex {
     excluding: Option<Box<Conditions>>,
 }
 
-/// Bits over all rows, for passing use while a field is looked at.
-#[derive(Debug)]
+/// Room for passing use while the fields of an event are looked at.
+#[derive(Debug, Default)]
 pub(super) struct Scratch {
-    pub(super) allowed: Vec<u64>,
+    allowed: Vec<u64>,
     excluded: Vec<u64>,
     spare: Vec<u64>,
-}
-
-impl Scratch {
-    pub(super) fn new(words: usize) -> Self {
-        Self {
-            allowed: vec![0; words],
-            excluded: vec![0; words],
-            spare: vec![0; words],
-        }
-    }
+    /// Rows that a short set of satisfied rows brings back.
+    back: Vec<Row>,
 }
 
 impl FieldIndex {
@@ -89,10 +81,57 @@ impl FieldIndex {
         &self.anchored
     }
 
-    /// Leaves in `scratch.allowed` every row that the values of an event's field do not rule out.
-    pub(super) fn allow(&self, values: &[Placed<'_>], scratch: &mut Scratch) {
+    /// Clears the bits of the rows that the values of an event's field rule out.
+    pub(super) fn narrow(&self, values: &[Placed<'_>], kept: &mut [u64], scratch: &mut Scratch) {
+        // Another element of the array may be without the field.
+        let elsewhere = values.iter().any(|placed| placed.element > 0);
+        let ranges = self
+            .satisfying
+            .as_ref()
+            .is_some_and(|each| each.has_ranges());
+        if elsewhere || ranges || self.excluding.is_some() {
+            self.narrow_in_general(values, elsewhere, kept, scratch);
+            return;
+        }
+        let mut satisfied: [&[u64]; 2] = [&[], &[]];
+        let mut sets = 0;
+        scratch.back.clear();
+        if let Some(satisfying) = &self.satisfying {
+            for placed in values {
+                satisfying.each(placed.value, &mut |rows| match rows {
+                    RowSet::Few(rows) => {
+                        let left = rows.iter().filter(|&&row| contains(kept, row));
+                        scratch.back.extend(left);
+                    }
+                    RowSet::Many(words, _) => {
+                        if let Some(free) = satisfied.get_mut(sets) {
+                            *free = words;
+                        }
+                        sets += 1;
+                    }
+                });
+            }
+        }
+        if sets > satisfied.len() {
+            self.narrow_in_general(values, elsewhere, kept, scratch);
+            return;
+        }
+        self.doubtful.remove_unless(satisfied, kept);
+        for &row in &scratch.back {
+            kept[(row / 64) as usize] |= 1 << (row % 64);
+        }
+    }
+
+    fn narrow_in_general(
+        &self,
+        values: &[Placed<'_>],
+        elsewhere: bool,
+        kept: &mut [u64],
+        scratch: &mut Scratch,
+    ) {
+        scratch.allowed.clear();
+        scratch.allowed.resize(kept.len(), u64::MAX);
         let allowed = &mut scratch.allowed;
-        allowed.fill(u64::MAX);
         self.doubtful.remove_from(allowed);
         if let Some(excluding) = &self.excluding {
             match values {
@@ -107,10 +146,12 @@ impl FieldIndex {
                 satisfying.add_ranges(placed.value, allowed, spare);
             }
         }
-        if values.iter().any(|placed| placed.element > 0) {
-            // Another element of the array may be without the field.
+        if elsewhere {
             self.may_be_absent.add_to(allowed);
         }
+        kept.iter_mut()
+            .zip(allowed)
+            .for_each(|(kept, allowed)| *kept &= *allowed);
     }
 
     /// Roughly the memory behind it, in bytes.
@@ -134,10 +175,13 @@ fn exclude_by_all(excluding: &Conditions, values: &[Placed<'_>], scratch: &mut S
         allowed,
         excluded,
         spare,
+        ..
     } = scratch;
-    excluded.fill(u64::MAX);
+    excluded.clear();
+    excluded.resize(allowed.len(), u64::MAX);
     for placed in values {
-        spare.fill(0);
+        spare.clear();
+        spare.resize(allowed.len(), 0);
         excluding.each(placed.value, &mut |rows| rows.add_to(spare));
         let mut left = 0;
         for (excluded, spare) in excluded.iter_mut().zip(&*spare) {

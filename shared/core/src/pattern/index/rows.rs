@@ -93,19 +93,39 @@ impl RowSet {
         }
     }
 
-    /// Adds to bits those rows that are among others, which are bits too.
-    pub(super) fn add_those_among(&self, among: &[u64], bits: &mut [u64]) {
+    /// Removes all rows but those in two other sets of bits, either of which may be shorter.
+    pub(super) fn remove_unless(&self, but: [&[u64]; 2], bits: &mut [u64]) {
         match self {
             Self::Few(rows) => {
-                for &row in rows {
-                    bits[word(row)] |= among[word(row)] & bit(row);
-                }
+                let but = |row: Row| but.iter().any(|words| contains(words, row));
+                let removed = rows.iter().filter(|&&row| !but(row));
+                removed.for_each(|&row| bits[word(row)] &= !bit(row));
             }
             Self::Many(words, _) => {
-                let sources = words.iter().zip(among);
+                // The longer one first, so that each stretch is one loop over equally long slices.
+                let [a, b] = if but[0].len() < but[1].len() {
+                    [but[1], but[0]]
+                } else {
+                    but
+                };
+                let (a, b) = (
+                    &a[..a.len().min(words.len())],
+                    &b[..b.len().min(words.len())],
+                );
+                let (bits_b, bits) = bits.split_at_mut(b.len());
+                let (bits_a, bits) = bits.split_at_mut(a.len() - b.len());
+                let (words_b, words) = words.split_at(b.len());
+                let (words_a, words) = words.split_at(a.len() - b.len());
+                let (a_b, a) = a.split_at(b.len());
+                for (((bits, word), a), b) in bits_b.iter_mut().zip(words_b).zip(a_b).zip(b) {
+                    *bits &= !word | a | b;
+                }
+                for ((bits, word), a) in bits_a.iter_mut().zip(words_a).zip(a) {
+                    *bits &= !word | a;
+                }
                 bits.iter_mut()
-                    .zip(sources)
-                    .for_each(|(bits, (word, among))| *bits |= word & among);
+                    .zip(words)
+                    .for_each(|(bits, word)| *bits &= !word);
             }
         }
     }
@@ -129,6 +149,13 @@ pub(super) fn rows_in(bits: impl Iterator<Item = u64>) -> impl Iterator<Item = u
             row
         })
     })
+}
+
+/// Whether a row's bit is set.
+pub(super) fn contains(words: &[u64], row: Row) -> bool {
+    words
+        .get(word(row))
+        .is_some_and(|word| word & bit(row) != 0)
 }
 
 /// Sets a row's bit, making room for it; answers whether it was clear.

@@ -69,9 +69,9 @@ impl Texts {
     }
 
     /// Visits the rows of every condition that a string satisfies.
-    pub(super) fn each(&self, text: &str, visit: &mut impl FnMut(&RowSet)) {
+    pub(super) fn each<'s>(&'s self, text: &str, visit: &mut impl FnMut(&'s RowSet)) {
         visit(&self.any);
-        let mut check = |listed: &Listed| {
+        let mut check = |listed: &'s Listed| {
             for (condition, rows) in listed {
                 if condition.holds(Scalar::Text(text)) {
                     visit(rows);
@@ -105,6 +105,7 @@ impl Texts {
             .sum::<usize>()
             + listed_bytes(&self.folded)
             + listed_bytes(&self.grams.listed)
+            + self.grams.frequencies.capacity() * size_of::<(u32, u32)>()
             + self.any.heap_bytes()
     }
 }
@@ -128,13 +129,13 @@ impl Affixes {
         }
     }
 
-    fn beginning(&self, text: &str) -> impl Iterator<Item = &Listed> {
+    fn beginning<'s>(&'s self, text: &str) -> impl Iterator<Item = &'s Listed> {
         let lengths = self.lengths.range(..=text.len());
         let prefixes = lengths.filter_map(|(&length, _)| text.get(..length));
         prefixes.filter_map(|prefix| self.listed.get(prefix))
     }
 
-    fn ending(&self, text: &str) -> impl Iterator<Item = &Listed> {
+    fn ending<'s>(&'s self, text: &str) -> impl Iterator<Item = &'s Listed> {
         let lengths = self.lengths.range(..=text.len());
         let suffixes = lengths.filter_map(|(&length, _)| text.get(text.len() - length..));
         suffixes.filter_map(|suffix| self.listed.get(suffix))
@@ -149,10 +150,12 @@ impl Affixes {
 const GRAM: usize = 3;
 
 /// Wildcards, each under one run of up to three bytes that its matches contain: of all such runs, the
-/// one that fewest others were under when it came.
+/// one that fewest others contained when it came.
 #[derive(Debug, Default)]
 struct Grams {
     listed: HashMap<u32, Listed, BuildHasherDefault<GramHasher>>,
+    /// How many wildcards contain each run, once for each place in them.
+    frequencies: HashMap<u32, u32, BuildHasherDefault<GramHasher>>,
     /// How many runs of each length there are.
     lengths: [usize; GRAM + 1],
 }
@@ -160,29 +163,48 @@ struct Grams {
 impl Grams {
     fn change(&mut self, parts: &[Box<str>], condition: &Condition, change: Change, row: Row) {
         let longest = parts.iter().map(|part| part.len()).max().unwrap_or(0);
-        let length = longest.min(GRAM);
+        let length = longest.clamp(1, GRAM);
         let grams = || {
             parts
                 .iter()
-                .flat_map(|part| part.as_bytes().windows(length.max(1)))
+                .flat_map(|part| part.as_bytes().windows(length))
+                .map(key)
         };
         let under = |gram: &u32| {
             let listed = self.listed.get(gram);
             listed.is_some_and(|listed| listed.iter().any(|(other, _)| other == condition))
         };
-        let crowd = |gram: &u32| self.listed.get(gram).map_or(0, Vec::len);
-        let present = grams().map(key).find(under);
-        let Some(gram) = present.or_else(|| grams().map(key).min_by_key(crowd)) else {
+        let present = grams().find(under);
+        let frequency = |gram: &u32| self.frequencies.get(gram).copied().unwrap_or(0);
+        let Some(gram) = present.or_else(|| grams().min_by_key(frequency)) else {
             return;
         };
         let before = self.listed.len();
         change_in(&mut self.listed, gram, condition, change, row);
         let count = &mut self.lengths[length];
         *count = (*count + self.listed.len()).saturating_sub(before);
+        let known = |listed: &Listed| listed.iter().any(|(other, _)| other == condition);
+        let after = self.listed.get(&gram).is_some_and(known);
+        match (present.is_some(), after) {
+            (false, true) => {
+                grams().for_each(|gram| *self.frequencies.entry(gram).or_default() += 1)
+            }
+            (true, false) => grams().for_each(|gram| self.forget(gram)),
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, gram: u32) {
+        if let Some(frequency) = self.frequencies.get_mut(&gram) {
+            *frequency -= 1;
+            if *frequency == 0 {
+                self.frequencies.remove(&gram);
+            }
+        }
     }
 
     /// The wildcards that a string might match.
-    fn within(&self, text: &str) -> impl Iterator<Item = &Listed> {
+    fn within<'s>(&'s self, text: &str) -> impl Iterator<Item = &'s Listed> {
         let lengths = (1..=GRAM).filter(|length| self.lengths[*length] > 0);
         let grams = lengths.flat_map(|length| text.as_bytes().windows(length).map(key));
         grams.filter_map(|gram| self.listed.get(&gram))
