@@ -21,3 +21,4 @@ pub mod retry;
 pub mod routing;
 pub mod transport;
 pub mod user;
+pub mod view;

@@ -10,7 +10,10 @@ use axum::{
     http::{HeaderMap, header},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use crate::problem::Problem;
 
@@ -58,19 +61,25 @@ impl JsonBody {
     }
 }
 
-/// Reads JSON text as a `T`.
+/// Reads the text of a JSON object as a `T`.
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    // Serde would also take an array for a struct, its elements for the fields in order.
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        return Err(well_formed(text).err().unwrap_or_else(|| Problem::invalid_field("", "must be an object")));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         // The first fault may stand before a place where the text stops being JSON at all.
-        match serde_json::from_slice::<IgnoredAny>(text) {
-            Ok(_) if error.inner().is_data() => Problem::invalid(vec![fault::of(&error)]),
-            Ok(_) => malformed(error.inner()),
-            Err(malformation) => malformed(&malformation),
-        }
+        well_formed(text).err().unwrap_or_else(|| Problem::invalid(vec![fault::of(&error)]))
     })?;
     deserializer.end().map_err(|error| malformed(&error))?;
     Ok(value)
+}
+
+/// 400 unless the text is JSON. Does not recurse, so no depth is too deep for it.
+fn well_formed(text: &[u8]) -> Result<(), Problem> {
+    let text = std::str::from_utf8(text).map_err(|_| Problem::malformed("the body is not UTF-8"))?;
+    serde_json::from_str::<IgnoredAny>(text).map(|_| ()).map_err(|error| malformed(&error))
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
@@ -91,6 +100,14 @@ impl<T: Send + Sync> FromRequest<T> for JsonBody {
         let read = tokio::time::timeout(PATIENCE, read(body));
         read.await.unwrap_or_else(|_| Err(Problem::timeout())).map(Self)
     }
+}
+
+/// For `#[serde(default, deserialize_with)]` on an `Option<Option<T>>`: tells `null` from a field that was left out.
+///
+/// # Errors
+/// When the value is no `T`.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Without a content type the body is taken at its word (RFC 9110 section 8.3).

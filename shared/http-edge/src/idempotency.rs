@@ -5,11 +5,12 @@
 use axum::{
     extract::FromRequestParts,
     http::{HeaderValue, StatusCode, header::HeaderMap, request::Parts},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::ports::{Admission, IdempotencyStore, Remember, StoreError, StoredAnswer};
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 use crate::{caller::Principal, problem::Problem, reply};
 
@@ -41,16 +42,16 @@ pub enum Admitted<G> {
     Done(Response),
 }
 
-/// Leave to do a POST, with what its answer is to be kept under.
+/// Leave to do a POST.
 #[derive(Debug)]
-pub struct Ticket<G>(Option<Claim<G>>);
+pub struct Ticket<G>(Option<(Stamp, G)>);
 
-#[derive(Debug)]
-struct Claim<G> {
+/// What a POST's answer is kept under, if its caller gave a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
     key: [u8; 32],
     fingerprint: [u8; 32],
     expires_at: Timestamp,
-    _guard: G,
 }
 
 impl<T: Send + Sync> FromRequestParts<T> for IdempotencyKey {
@@ -93,7 +94,7 @@ impl IdempotencyKey {
         match store.admit(key, fingerprint, now).await? {
             Admission::Fresh(guard) => {
                 let expires_at = now.saturating_add(KEPT).map_err(Problem::internal)?;
-                Ok(Admitted::New(Ticket(Some(Claim { key, fingerprint, expires_at, _guard: guard }))))
+                Ok(Admitted::New(Ticket(Some((Stamp { key, fingerprint, expires_at }, guard)))))
             }
             Admission::Repeat(answer) => Ok(Admitted::Done(again(answer))),
             Admission::Mismatch => Err(Problem::unprocessable("this `idempotency-key` was used with another body")),
@@ -114,32 +115,54 @@ impl OnRoute {
     }
 }
 
-impl<G> Ticket<G> {
-    /// What makes a single change keep its answer, in the same transaction. The answer must hold no secret.
+impl<G: Send + 'static> Ticket<G> {
+    /// What the answer is to be kept under; none when the caller gave no key.
     #[must_use]
-    pub fn remember<R>(
-        &self,
-        answer: impl Fn(&R) -> StoredAnswer + Send + Sync + 'static,
-    ) -> Option<Remember<R>> {
-        self.0.as_ref().map(|claim| Remember {
-            key: claim.key,
-            fingerprint: claim.fingerprint,
-            expires_at: claim.expires_at,
-            answer: Box::new(answer),
-        })
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.0.as_ref().map(|(stamp, _)| *stamp)
     }
 
-    /// Keeps the answer to a POST that made several changes, each of them idempotent.
+    /// Does the work. If there is a key, the work goes on when the caller hangs up: a caller that tries again
+    /// must find it running or done, and never half forgotten.
     ///
     /// # Errors
-    /// When the answer could not be kept.
-    pub async fn keep<S: IdempotencyStore>(self, store: &S, answer: &StoredAnswer) -> Result<(), StoreError> {
-        let answer = answer.clone();
-        match self.remember(move |(): &()| answer.clone()) {
-            Some(remember) => store.remember(remember).await,
-            None => Ok(()),
+    /// 500 when the work panicked.
+    pub async fn hold<R: Send + 'static>(self, work: impl Future<Output = R> + Send + 'static) -> Result<R, Problem> {
+        let Some((_, guard)) = self.0 else {
+            return Ok(work.await);
+        };
+        let held = async move {
+            let result = work.await;
+            drop(guard);
+            result
+        };
+        tokio::spawn(held.in_current_span()).await.map_err(Problem::internal)
+    }
+}
+
+impl Stamp {
+    /// What makes a single change keep its answer, in the same transaction. The answer must hold no secret.
+    #[must_use]
+    pub fn remember<R>(self, answer: impl Fn(&R) -> StoredAnswer + Send + Sync + 'static) -> Remember<R> {
+        Remember {
+            key: self.key,
+            fingerprint: self.fingerprint,
+            expires_at: self.expires_at,
+            answer: Box::new(answer),
         }
     }
+}
+
+/// Keeps the answer to a POST that made several changes, each of them idempotent.
+///
+/// # Errors
+/// When the answer could not be kept.
+pub async fn keep<S: IdempotencyStore>(store: &S, stamp: Option<Stamp>, answer: &StoredAnswer) -> Result<(), StoreError> {
+    let Some(stamp) = stamp else {
+        return Ok(());
+    };
+    let answer = answer.clone();
+    store.remember(stamp.remember(move |(): &()| answer.clone())).await
 }
 
 /// An answer of this status and with this body, to be kept and to be given.
@@ -152,9 +175,9 @@ pub fn answer(status: StatusCode, body: String) -> StoredAnswer {
 #[must_use]
 pub fn response(answer: StoredAnswer) -> Response {
     match StatusCode::from_u16(answer.status) {
-        Ok(status) if answer.body.is_empty() => axum::response::IntoResponse::into_response(status),
+        Ok(status) if answer.body.is_empty() => status.into_response(),
         Ok(status) => reply::json_text(status, answer.body),
-        Err(error) => axum::response::IntoResponse::into_response(Problem::internal(error)),
+        Err(error) => Problem::internal(error).into_response(),
     }
 }
 
@@ -207,8 +230,36 @@ mod tests {
 
     #[test]
     fn a_post_without_a_key_keeps_nothing() {
-        let ticket: Ticket<()> = Ticket(None);
-        assert!(ticket.remember(|(): &()| answer(StatusCode::OK, String::new())).is_none());
+        assert!(Ticket::<()>(None).stamp().is_none());
+    }
+
+    fn ticket<G>(guard: G) -> Ticket<G> {
+        let stamp = Stamp { key: [1; 32], fingerprint: [2; 32], expires_at: Timestamp::UNIX_EPOCH };
+        Ticket(Some((stamp, guard)))
+    }
+
+    #[tokio::test]
+    async fn work_with_a_key_goes_on_when_its_caller_hangs_up() {
+        let (begin, begun) = tokio::sync::oneshot::channel::<()>();
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let claim = std::sync::Arc::new(());
+        let mut call = Box::pin(ticket(claim.clone()).hold(async move {
+            begun.await.unwrap();
+            end.send(()).unwrap();
+        }));
+        let pending = std::future::poll_fn(|context| std::task::Poll::Ready(call.as_mut().poll(context).is_pending()));
+        assert!(pending.await);
+        drop(call);
+        assert_eq!(std::sync::Arc::strong_count(&claim), 2, "the claim is held while the work goes on");
+        begin.send(()).unwrap();
+        ended.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_claim_ends_with_its_work() {
+        let claim = std::sync::Arc::new(());
+        assert_eq!(ticket(claim.clone()).hold(async { 7 }).await.unwrap(), 7);
+        assert_eq!(std::sync::Arc::strong_count(&claim), 1);
     }
 
     #[test]

@@ -27,6 +27,12 @@ const FOUND: [&str; 4] = ["invalid type: ", "invalid value: ", "invalid length "
 
 /// What should have been there. Other messages are those of our own types, which repeat nothing.
 fn expectation(rule: &str) -> String {
+    if rule == "expected value" {
+        return "is not what belongs here".to_owned();
+    }
+    if rule == "recursion limit exceeded" {
+        return "is nested too deeply".to_owned();
+    }
     if !FOUND.iter().any(|found| rule.starts_with(found)) {
         return rule.to_owned();
     }
