@@ -6,6 +6,8 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+const INSTALLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/venv/bin/aws");
+
 struct Running;
 
 impl Clock for Running {
@@ -18,13 +20,13 @@ impl Clock for Running {
     }
 }
 
-/// The client that `cargo xtask test` installs, or else whatever is called `aws`.
+/// The client that `cargo xtask test` installs; when it has run once, other runners find it, too.
 #[expect(
     clippy::disallowed_methods,
     reason = "the runner tells where it put the client"
 )]
 fn program() -> String {
-    std::env::var("MARKETPLACE_TEST_AWS").unwrap_or_else(|_| "aws".to_owned())
+    std::env::var("MARKETPLACE_TEST_AWS").unwrap_or_else(|_| INSTALLED.to_owned())
 }
 
 async fn serve(sink: &Sink) -> SocketAddr {
