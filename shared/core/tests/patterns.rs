@@ -1,5 +1,7 @@
 //! The pattern engine against cases computed by an independent implementation, against a naive
 //! evaluator on random patterns and events, and against whatever is not a pattern.
+// Says to clippy, too, that all of this is test code.
+#![cfg(test)]
 
 #[path = "patterns/fuzz.rs"]
 mod fuzz;

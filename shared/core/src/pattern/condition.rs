@@ -1,7 +1,7 @@
 //! What a pattern may ask of one value, and the answer.
 
+use core::net::IpAddr;
 use std::cmp::Ordering;
-use std::net::IpAddr;
 
 use super::text::{
     Wildcard, equals_ignoring_case, strip_prefix_ignoring_case, strip_suffix_ignoring_case,
