@@ -1,1 +1,10 @@
-//! Placeholder while the workspace is being laid out.
+//! Every service on the embedded platform, in one process: the binary `marketplace` and what tests start of it.
+
+pub mod command;
+pub mod config;
+mod consumers;
+mod demo;
+mod event_sink;
+pub mod gateway;
+mod operations;
+mod telemetry;

@@ -21,6 +21,7 @@ mod endpoint;
 mod fault;
 mod guard;
 mod oauth;
+mod port;
 mod sender;
 
 pub use self::{

@@ -145,6 +145,18 @@ impl Embedded {
     }
 }
 
+impl Embedded {
+    /// Brings the gauges that nobody keeps up to date by themselves up to date.
+    pub fn report_gauges(&self) {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and these numbers are small")]
+        let gauge = |name: &'static str, value: u64| metrics::gauge!(name).set(value as f64);
+        gauge("marketplace_pushes_held", self.shared.queues.held() as u64);
+        gauge("marketplace_writer_queue_length", self.writer.waiting() as u64);
+        gauge("marketplace_journal_sequence", *self.shared.tail.end().borrow());
+        gauge("marketplace_third_parties", self.shared.registry().routing.parties().count() as u64);
+    }
+}
+
 /// Held by the operating system until the process ends, however it ends.
 fn lock(data_dir: &Path) -> Result<File, OpenError> {
     /// A gateway that is just ending may still hold it.

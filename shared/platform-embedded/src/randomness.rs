@@ -124,7 +124,7 @@ mod tests {
         let milliseconds = u64::from_be_bytes(id.as_bytes()[..8].try_into().unwrap()) >> 16;
         assert_eq!(milliseconds, u64::try_from(now.as_millisecond()).unwrap());
         let fraction = u16::from_be_bytes(id.as_bytes()[6..8].try_into().unwrap()) & 0xfff;
-        assert_eq!(fraction, 999 * 4_096 / 1_000_u16 as u32 as u16);
+        assert_eq!(u32::from(fraction), 999 * 4_096 / 1_000);
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl Writer {
         Ok(Self { jobs })
     }
 
+    /// How many jobs wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     /// Queues a job.
     ///
     /// # Errors

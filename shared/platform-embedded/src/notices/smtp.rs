@@ -1,6 +1,6 @@
 //! E-mail through an SMTP server (RFC 5321), over a small pool of connections.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
@@ -27,7 +27,7 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Most connections at the same time.
-const CONNECTIONS: u32 = 4;
+pub(super) const CONNECTIONS: u32 = 4;
 
 /// Sends e-mail from one address through one server.
 pub(super) struct Mailer {
@@ -67,7 +67,7 @@ impl Mailer {
         Message::builder()
             .from(self.sender.clone())
             .to(to.into())
-            .subject(notice.subject.as_str())
+            .subject(notice.subject.replace(char::is_control, " "))
             .message_id(Some(format!(
                 "<{}@{}>",
                 notice.id,
@@ -101,7 +101,9 @@ fn sender_of(url: &str) -> Result<Address, NoticesFault> {
         Some((_, address)) => Ok(address.parse()?),
         None => {
             let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
-            Ok(Address::new("marketplace", host)?)
+            // A server that is named by its number is one's own.
+            let is_number = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
+            Ok(Address::new("marketplace", if is_number { "localhost" } else { host })?)
         }
     }
 }

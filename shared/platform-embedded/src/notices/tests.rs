@@ -11,7 +11,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::*;
+use super::{smtp::CONNECTIONS, *};
 
 fn notice(to: Recipient) -> Notice {
     Notice {
@@ -77,9 +77,10 @@ async fn converse(
     writer.write_all(b"220 sink\r\n").await?;
     let mut in_data = false;
     while let Some(line) = reader.next_line().await? {
+        let is_command = !in_data || line == ".";
         let special = instead
             .iter()
-            .find(|(command, _)| !in_data && line.starts_with(command));
+            .find(|(command, _)| is_command && line.starts_with(command));
         let answer = match (special, line.as_str()) {
             (Some((_, answer)), _) => *answer,
             (None, ".") => "250 queued",
@@ -179,7 +180,7 @@ async fn with_a_mail_server_email_goes_there_and_sms_is_still_a_file() {
         message.contains(&"Auto-Submitted: auto-generated".to_owned()),
         "{message:?}"
     );
-    let id = "Message-ID: <00000000-0000-0000-0000-000000000007@[127.0.0.1]>";
+    let id = "Message-ID: <00000000-0000-0000-0000-000000000007@localhost>";
     assert!(message.contains(&id.to_owned()), "{message:?}");
     assert_eq!(names(folder.path()), [""; 0]);
 
@@ -213,19 +214,19 @@ async fn a_line_break_in_a_subject_makes_no_header() {
 }
 
 #[tokio::test]
-async fn one_connection_carries_many_messages() {
+async fn a_connection_carries_many_messages() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(&[]).await;
     let notices = server.mailer(folder.path());
-    for _ in 0..3 {
+    for _ in 0..10 {
         notices.send(&email()).await.unwrap();
     }
     server.lines.close();
     let mut greetings = 0;
     while let Some(line) = server.lines.recv().await {
-        greetings += usize::from(line.starts_with("EHLO"));
+        greetings += u32::from(line.starts_with("EHLO"));
     }
-    assert_eq!(greetings, 1);
+    assert!((1..=CONNECTIONS).contains(&greetings), "{greetings} connections for ten messages");
 }
 
 #[tokio::test]
@@ -233,7 +234,7 @@ async fn a_refused_mailbox_is_for_good_and_everything_else_is_tried_again() {
     let cases: [(&'static [(&str, &str)], bool); 7] = [
         (&[("RCPT", "550 5.1.1 no such user")], true),
         (&[("RCPT", "553 5.1.3 bad address")], true),
-        (&[(".", "554 5.7.1 rejected")], false),
+        (&[(".", "554 5.7.1 rejected")], true),
         (&[("RCPT", "450 4.2.1 try later")], false),
         (&[("RCPT", "452 4.2.2 mailbox full")], false),
         (&[("MAIL", "530 5.7.0 authentication required")], false),

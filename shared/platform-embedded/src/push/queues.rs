@@ -88,10 +88,6 @@ impl Queues {
         }
     }
 
-    /// Whether workers run.
-    pub(crate) fn running(&self) -> bool {
-        lock(&self.workers).is_some()
-    }
 
     /// Whether a push of this offer is in a worker's hands.
     pub(crate) fn holds(&self, delivery: DeliveryId) -> bool {

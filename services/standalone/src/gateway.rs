@@ -1,0 +1,238 @@
+//! The whole gateway in one process: opened, wired, served and drained.
+
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use axum::{Router, serve::ListenerExt as _};
+use http_edge::{
+    edge::{Edge, OperatorToken},
+    rate_limit::RateLimiter,
+    token::{Expected, JwksVerifier, KeySetFault},
+};
+use marketplace_api::accounts::Accounts;
+use marketplace_core::ports::{Clock, Randomness, StoreError, identity::Identity as _};
+use platform_embedded::{
+    Embedded, OpenError,
+    bus::{Bus, Mischief},
+    clock::SystemClock,
+    identity::{AUDIENCE, LocalIdentity},
+    notices::{LocalNotices, NoticesFault},
+    push::{PushDeps, PushWorkers},
+    randomness::OsRandomness,
+    retention::Sweeper,
+    secret_file::load_or_make_secret,
+    vault::{Vault, VaultError},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use webhook_sender::{Sender, SenderConfig, SenderError};
+
+use crate::{config::Config, consumers, event_sink::StoreSink, operations};
+
+/// How long calls that are under way may take when the gateway stops; a lease may wait for 20 s.
+const CALLS: Duration = Duration::from_secs(25);
+
+/// How long events and pushes that are under way may take then; an attempt takes 5 s at most.
+const WORK: Duration = Duration::from_secs(8);
+
+/// What tests set and configuration does not.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Has the bus repeat and reorder.
+    pub mischief: Option<Mischief>,
+    /// How long an attempt may take.
+    pub attempt_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { mischief: None, attempt_timeout: SenderConfig::default().timeout }
+    }
+}
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each says it all in its message")]
+pub enum StartError {
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    #[error("the data folder cannot be used")]
+    DataDir(#[source] io::Error),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("MARKETPLACE_SECRET_KEY cannot be used")]
+    Vault(#[from] VaultError),
+    #[error("notices cannot be sent")]
+    Notices(#[from] NoticesFault),
+    #[error("the operating system gives no randomness")]
+    Randomness(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("users' tokens cannot be verified")]
+    KeySet(#[from] KeySetFault),
+    #[error(transparent)]
+    Sender(#[from] SenderError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A running gateway.
+pub struct Gateway {
+    address: SocketAddr,
+    secrets: Secrets,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<io::Result<()>>,
+    bus: Bus,
+    workers: PushWorkers,
+    sweeper: Sweeper,
+}
+
+struct Secrets {
+    operator_token: SecretString,
+    events_secret: SecretString,
+    secret_key: SecretString,
+}
+
+/// What everything is made of.
+struct Parts {
+    store: Embedded,
+    clock: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
+    identity: LocalIdentity,
+    notices: LocalNotices,
+    public_url: Arc<str>,
+}
+
+impl Gateway {
+    /// Opens the data folder, starts every service, and serves.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub async fn start(config: Config, options: Options) -> Result<Self, StartError> {
+        operations::recorder();
+        let listener =
+            TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
+        let secrets = Secrets::load(&config).map_err(StartError::DataDir)?;
+        let parts = Parts::open(&config, &secrets, address)?;
+        let app = parts.app(&config, &secrets)?;
+
+        let sender = Sender::new(&SenderConfig {
+            allow_private: config.allow_private_endpoints,
+            timeout: options.attempt_timeout,
+            ..SenderConfig::default()
+        })?;
+        let (clock, randomness) = (parts.clock.clone(), parts.randomness.clone());
+        let bus = Bus::start(&parts.store, parts.consumers(), options.mischief).await?;
+        let push = PushDeps { push: sender, clock: clock.clone(), randomness };
+        let workers = PushWorkers::start(parts.store.clone(), push).await?;
+        let sweeper = Sweeper::start(parts.store.clone(), clock, config.retention);
+        let (stop, mut stopped) = watch::channel(false);
+        let listener = listener.tap_io(|connection| {
+            // Answers are small and written whole: waiting for more would only add latency.
+            let _ = connection.set_nodelay(true);
+        });
+        let draining = async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        let server = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(draining).into_future());
+        tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
+        Ok(Self { address, secrets, stop, server, bus, workers, sweeper })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What makes its bearer the operator.
+    #[must_use]
+    pub fn operator_token(&self) -> &SecretString {
+        &self.secrets.operator_token
+    }
+
+    /// The secret access key for `PutEvents`.
+    #[must_use]
+    pub fn events_secret(&self) -> &SecretString {
+        &self.secrets.events_secret
+    }
+
+    /// Drains: accepts no more, finishes what is under way, and stops.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        let abort = self.server.abort_handle();
+        if tokio::time::timeout(CALLS, self.server).await.is_err() {
+            tracing::warn!("calls were still under way at the end");
+            abort.abort();
+        }
+        self.bus.stop(WORK).await;
+        self.workers.stop(WORK).await;
+        self.sweeper.stop().await;
+    }
+}
+
+impl Secrets {
+    fn load(config: &Config) -> io::Result<Self> {
+        std::fs::create_dir_all(&config.data_dir)?;
+        let load = |given: &Option<SecretString>, file: &str| {
+            given.clone().map_or_else(|| load_or_make_secret(&config.data_dir.join(file)), Ok)
+        };
+        Ok(Self {
+            operator_token: load(&config.operator_token, "operator-token")?,
+            events_secret: load(&config.events_secret, "events-secret")?,
+            secret_key: load(&config.secret_key, "secret-key")?,
+        })
+    }
+}
+
+impl Parts {
+    fn open(config: &Config, secrets: &Secrets, address: SocketAddr) -> Result<Self, StartError> {
+        let folder: &Path = &config.data_dir;
+        let vault = Vault::new(&secrets.secret_key)?;
+        let store = Embedded::open(platform_embedded::Options::new(folder.to_owned(), vault))?;
+        let public_url = config.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
+        let public_url: Arc<str> = public_url.trim_end_matches('/').into();
+        let identity = LocalIdentity::open(&folder.join("token-key"), &public_url).map_err(StartError::DataDir)?;
+        Ok(Self {
+            store,
+            clock: Arc::new(SystemClock),
+            randomness: Arc::new(OsRandomness::new().map_err(|error| StartError::Randomness(Box::new(error)))?),
+            identity,
+            notices: LocalNotices::open(&folder.join("outbox"), config.smtp_url.as_ref())?,
+            public_url,
+        })
+    }
+
+    /// Every route of every service.
+    fn app(&self, config: &Config, secrets: &Secrets) -> Result<Router, StartError> {
+        let expected =
+            Expected { issuer: self.public_url.to_string(), audience: AUDIENCE.to_owned(), operator_group: None };
+        let edge = Edge {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            randomness: self.randomness.clone(),
+            operator_token: Some(OperatorToken::new(secrets.operator_token.expose_secret())),
+            tokens: Arc::new(JwksVerifier::new(self.identity.key_set(), expected)?),
+            rate_limit: config.rate_limit_per_second.map(|limit| Arc::new(RateLimiter::new(limit, limit))),
+        };
+        let accounts = Accounts {
+            edge: edge.clone(),
+            identity: self.identity.clone(),
+            notices: self.notices.clone(),
+            public_url: self.public_url.clone(),
+        };
+        let wire = aws_wire::app(aws_wire::Deps {
+            sink: StoreSink(self.store.clone()),
+            clock: self.clock.clone(),
+            randomness: self.randomness.clone(),
+            secret: secrets.events_secret.clone(),
+        });
+        Ok(Router::new()
+            .merge(marketplace_api::accounts::routes(accounts))
+            .merge(operations::routes(self.store.clone()))
+            .merge(wire))
+    }
+
+    fn consumers(&self) -> Vec<platform_embedded::bus::Consumer> {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        vec![consumers::router(request_router::Deps { store, clock })]
+    }
+}
