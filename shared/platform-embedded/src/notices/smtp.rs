@@ -103,7 +103,10 @@ fn sender_of(url: &str) -> Result<Address, NoticesFault> {
             let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
             // A server that is named by its number is one's own.
             let is_number = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
-            Ok(Address::new("marketplace", if is_number { "localhost" } else { host })?)
+            Ok(Address::new(
+                "marketplace",
+                if is_number { "localhost" } else { host },
+            )?)
         }
     }
 }

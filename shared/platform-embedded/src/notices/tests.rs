@@ -226,7 +226,10 @@ async fn a_connection_carries_many_messages() {
     while let Some(line) = server.lines.recv().await {
         greetings += u32::from(line.starts_with("EHLO"));
     }
-    assert!((1..=CONNECTIONS).contains(&greetings), "{greetings} connections for ten messages");
+    assert!(
+        (1..=CONNECTIONS).contains(&greetings),
+        "{greetings} connections for ten messages"
+    );
 }
 
 #[tokio::test]
