@@ -39,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
 
 fn format(workspace: &Workspace) -> anyhow::Result<()> {
     Step::cargo(&workspace.root)
-        .args(["fmt", "--all", "--check"])
+        .args(["fmt", "--all", "--check", "--", "--files-with-diff"])
         .run()
 }
 
