@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use axum::{Router, serve::ListenerExt as _};
 use http_edge::{
     edge::{Edge, OperatorToken},
+    finish::finish,
     rate_limit::RateLimiter,
     token::{Expected, JwksVerifier, KeySetFault},
 };
@@ -213,8 +214,17 @@ impl Parts {
             tokens: Arc::new(JwksVerifier::new(self.identity.key_set(), expected)?),
             rate_limit: config.rate_limit_per_second.map(|limit| Arc::new(RateLimiter::new(limit, limit))),
         };
-        let accounts = Accounts {
+        let store = self.store.clone();
+        let api = marketplace_api::Deps {
             edge: edge.clone(),
+            allow_private_endpoints: config.allow_private_endpoints,
+            readiness: Arc::new(move || {
+                let store = store.clone();
+                Box::pin(async move { store.check().await.map_err(|error| error.to_string()) })
+            }),
+        };
+        let accounts = Accounts {
+            edge,
             identity: self.identity.clone(),
             notices: self.notices.clone(),
             public_url: self.public_url.clone(),
@@ -225,10 +235,13 @@ impl Parts {
             randomness: self.randomness.clone(),
             secret: secrets.events_secret.clone(),
         });
-        Ok(Router::new()
+        let rest = Router::new()
+            .merge(marketplace_api::routes(api))
             .merge(marketplace_api::accounts::routes(accounts))
-            .merge(operations::routes(self.store.clone()))
-            .merge(wire))
+            .merge(operations::routes(self.store.clone()));
+        let rest = finish(rest, self.clock.clone(), self.randomness.clone());
+        // The wire answers in AWS's shape, errors and limits too.
+        Ok(wire.fallback_service(rest))
     }
 
     fn consumers(&self) -> Vec<platform_embedded::bus::Consumer> {

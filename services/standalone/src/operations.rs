@@ -1,4 +1,4 @@
-//! What operators' machines ask: is it alive, is it ready, what are its numbers, what is its interface.
+//! What operators' machines ask besides health: the gateway's numbers, and its interface.
 
 use std::sync::OnceLock;
 
@@ -15,24 +15,12 @@ use platform_embedded::Embedded;
 /// The interface's description (OpenAPI 3.1).
 const OPENAPI: &str = include_str!("../../../schemas/openapi/marketplace.json");
 
-/// `/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
+/// `/metrics` and `/openapi.json`.
 pub(crate) fn routes(store: Embedded) -> Router {
     Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
         .route("/metrics", get(numbers))
         .route("/openapi.json", get(async || ([(CONTENT_TYPE, "application/json")], OPENAPI)))
         .with_state(store)
-}
-
-async fn ready(State(store): State<Embedded>) -> Response {
-    match store.check().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
-        }
-    }
 }
 
 async fn numbers(State(store): State<Embedded>) -> Response {
