@@ -1,0 +1,213 @@
+//! `/v1/users`: people register, confirm their address, and say how they want to be told.
+
+mod confirmation;
+mod rules;
+
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    response::Response,
+    routing::{get, post},
+};
+use event_schema::id::UserId;
+use http_edge::{
+    body::JsonBody,
+    caller::{Principal, UserCaller},
+    idempotency::{self, Admitted, IdempotencyKey},
+    problem::Problem,
+    reply,
+};
+use jiff::Timestamp;
+use marketplace_core::{
+    ports::{
+        Notices, Remember, Store,
+        identity::{Identity, IdentityError},
+    },
+    user::{Notifications, User},
+};
+use serde::Serialize;
+use serde_json::json;
+
+use self::{
+    confirmation::Confirmation,
+    rules::{Changes, Confirm, NewUser, Registration},
+};
+use crate::accounts::Accounts;
+
+pub(crate) fn routes<S: Store, I: Identity, N: Notices>() -> Router<Accounts<S, I, N>> {
+    Router::new()
+        .route("/v1/users", post(register))
+        .route("/v1/users/confirm", post(confirm))
+        .route("/v1/users/me", get(profile).patch(change_profile))
+}
+
+/// Somebody who has no account yet.
+struct Anyone;
+
+impl Principal for Anyone {
+    fn principal(&self) -> String {
+        "anyone".to_owned()
+    }
+}
+
+async fn register<S: Store, I: Identity, N: Notices>(
+    State(accounts): State<Accounts<S, I, N>>,
+    key: IdempotencyKey,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let registration = body.parse::<NewUser>()?.check()?;
+    let now = accounts.edge.now();
+    // Not the body itself: a fast hash of a password must not be kept.
+    let fingerprint = registration.without_password();
+    let ticket = match key
+        .admit(&accounts.edge.store, &Anyone, fingerprint.as_bytes(), now)
+        .await?
+    {
+        Admitted::New(ticket) => ticket,
+        Admitted::Done(answer) => {
+            return same_password(&accounts, &registration, now)
+                .await
+                .map(|()| answer);
+        }
+    };
+    let id = UserId::account(accounts.edge.randomness.uuid(now));
+    let answer = idempotency::answer(StatusCode::CREATED, json!({ "id": id }).to_string());
+    let kept = answer.clone();
+    let remember = ticket.remember(move |(): &()| kept.clone());
+    ticket
+        .hold(create(accounts, id, registration, remember, now))
+        .await??;
+    Ok(reply::located(
+        idempotency::response(answer),
+        "/v1/users/me",
+    ))
+}
+
+async fn create<S: Store, I: Identity, N: Notices>(
+    accounts: Accounts<S, I, N>,
+    id: UserId,
+    registration: Registration,
+    remember: Option<Remember<()>>,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let user = User {
+        id,
+        password_hash: accounts
+            .identity
+            .hash_password(&registration.password)
+            .await?,
+        email: registration.email,
+        name: registration.name,
+        phone: registration.phone,
+        confirmed_at: None,
+        notifications: Notifications::default(),
+        test_account: false,
+        created_at: now,
+    };
+    let confirmation = Confirmation::new(&accounts.edge, &user, &accounts.public_url, now);
+    accounts
+        .edge
+        .store
+        .create_user(user, confirmation.hash, remember)
+        .await?;
+    confirmation.send(accounts.notices).await;
+    Ok(())
+}
+
+/// Whether a repeat has the password of the first as well: that is not in the kept fingerprint.
+async fn same_password<S: Store, I: Identity, N: Notices>(
+    accounts: &Accounts<S, I, N>,
+    again: &Registration,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let user = accounts.edge.store.user_by_email(&again.email).await?;
+    let stored = user.as_ref().map(|user| user.password_hash.as_str());
+    match accounts
+        .identity
+        .check_password(&again.email, stored, &again.password, now)
+        .await
+    {
+        Err(IdentityError::WrongPassword) => Err(Problem::unprocessable(
+            "this `idempotency-key` was used with another body",
+        )),
+        checked => Ok(checked?),
+    }
+}
+
+/// Confirming twice is once, with and without an idempotency key.
+async fn confirm<S: Store, I: Identity, N: Notices>(
+    State(accounts): State<Accounts<S, I, N>>,
+    key: IdempotencyKey,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let Confirm { token } = body.parse()?;
+    let (store, now) = (accounts.edge.store, accounts.edge.clock.now());
+    let ticket = match key.admit(&store, &Anyone, body.bytes(), now).await? {
+        Admitted::New(ticket) => ticket,
+        Admitted::Done(answer) => return Ok(answer),
+    };
+    let stamp = ticket.stamp();
+    let work = async move {
+        store
+            .confirm_user(confirmation::hash(token.expose()), now)
+            .await?;
+        let answer = idempotency::answer(StatusCode::NO_CONTENT, String::new());
+        idempotency::keep(&store, stamp, &answer).await?;
+        Ok::<_, Problem>(answer)
+    };
+    Ok(idempotency::response(ticket.hold(work).await??))
+}
+
+async fn profile<S: Store, I: Identity, N: Notices>(
+    State(accounts): State<Accounts<S, I, N>>,
+    caller: UserCaller,
+) -> Result<Response, Problem> {
+    let user = accounts
+        .edge
+        .store
+        .user(&caller.id)
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    Ok(reply::json(StatusCode::OK, &Profile::of(&user)))
+}
+
+async fn change_profile<S: Store, I: Identity, N: Notices>(
+    State(accounts): State<Accounts<S, I, N>>,
+    caller: UserCaller,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let patch = body.parse::<Changes>()?.check()?;
+    let user = accounts.edge.store.patch_user(&caller.id, patch).await?;
+    Ok(reply::json(StatusCode::OK, &Profile::of(&user)))
+}
+
+/// An account as its owner sees it.
+#[derive(Serialize)]
+struct Profile<'a> {
+    id: &'a UserId,
+    email: &'a str,
+    name: Option<&'a str>,
+    phone: Option<&'a str>,
+    /// Null until the address is confirmed; nothing is sent to it before.
+    confirmed_at: Option<Timestamp>,
+    notifications: Notifications,
+    /// Whether the account may place requests in `test` and `dev`.
+    test_account: bool,
+    created_at: Timestamp,
+}
+
+impl<'a> Profile<'a> {
+    fn of(user: &'a User) -> Self {
+        Self {
+            id: &user.id,
+            email: &user.email,
+            name: user.name.as_deref(),
+            phone: user.phone.as_deref(),
+            confirmed_at: user.confirmed_at,
+            notifications: user.notifications,
+            test_account: user.test_account,
+            created_at: user.created_at,
+        }
+    }
+}
