@@ -122,6 +122,20 @@ impl<G: Send + 'static> Ticket<G> {
         self.0.as_ref().map(|(stamp, _)| *stamp)
     }
 
+    /// What makes a single change keep its answer, in the same transaction. The answer must hold no secret.
+    #[must_use]
+    pub fn remember<R>(&self, answer: impl Fn(&R) -> StoredAnswer + Send + Sync + 'static) -> Option<Remember<R>> {
+        self.stamp().map(|stamp| stamp.remember(answer))
+    }
+
+    /// Keeps the answer to a POST that made several changes, each of them idempotent.
+    ///
+    /// # Errors
+    /// When the answer could not be kept.
+    pub async fn keep<S: IdempotencyStore>(self, store: &S, answer: &StoredAnswer) -> Result<(), StoreError> {
+        keep(store, self.stamp(), answer).await
+    }
+
     /// Does the work. If there is a key, the work goes on when the caller hangs up: a caller that tries again
     /// must find it running or done, and never half forgotten.
     ///
@@ -141,9 +155,7 @@ impl<G: Send + 'static> Ticket<G> {
 }
 
 impl Stamp {
-    /// What makes a single change keep its answer, in the same transaction. The answer must hold no secret.
-    #[must_use]
-    pub fn remember<R>(self, answer: impl Fn(&R) -> StoredAnswer + Send + Sync + 'static) -> Remember<R> {
+    fn remember<R>(self, answer: impl Fn(&R) -> StoredAnswer + Send + Sync + 'static) -> Remember<R> {
         Remember {
             key: self.key,
             fingerprint: self.fingerprint,
@@ -153,7 +165,7 @@ impl Stamp {
     }
 }
 
-/// Keeps the answer to a POST that made several changes, each of them idempotent.
+/// As [`Ticket::keep`], for work that a ticket [holds](Ticket::hold).
 ///
 /// # Errors
 /// When the answer could not be kept.

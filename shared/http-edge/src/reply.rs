@@ -35,11 +35,11 @@ pub fn no_content() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// The same answer with the address of what was made (RFC 9110 section 10.2.2). `path` must be plain ASCII, as
+/// The same answer with the address of what was made (RFC 9110 section 10.2.2). The path must be plain ASCII, as
 /// ids are.
 #[must_use]
-pub fn located(mut response: Response, path: &str) -> Response {
-    if let Ok(path) = HeaderValue::from_str(path) {
+pub fn located(mut response: Response, path: impl TryInto<HeaderValue>) -> Response {
+    if let Ok(path) = path.try_into() {
         response.headers_mut().insert(header::LOCATION, path);
     }
     response

@@ -1,0 +1,99 @@
+//! Third parties' self-service: what they are, what they want to see, and how they are reached.
+
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    response::Response,
+    routing::{get, put},
+};
+use event_schema::{
+    fault::Fault,
+    id::{Environment, PartyId},
+};
+use http_edge::{body::JsonBody, caller::PartyCaller, problem::Problem, reply};
+use marketplace_core::{
+    delivery::{DeliveryInput, DeliverySettings, Withheld, resolve},
+    party::{Party, PartyCommand, PartyState},
+    pattern::Pattern,
+    ports::Store,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{json, value::RawValue};
+
+use crate::{Deps, pattern_field};
+
+pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
+    Router::new()
+        .route("/v1/me", get(read::<S>))
+        .route("/v1/me/filter", put(set_filter::<S>))
+        .route("/v1/me/delivery", put(set_delivery::<S>))
+}
+
+/// A party as it sees itself through one of its keys.
+#[derive(Serialize)]
+struct Me<'a> {
+    id: &'a PartyId,
+    name: &'a str,
+    environment: Environment,
+    state: PartyState,
+    scope: Option<&'a Pattern>,
+    filter: Option<&'a Pattern>,
+    delivery: DeliverySettings<Withheld>,
+}
+
+async fn read<S: Store>(State(_): State<Deps<S>>, caller: PartyCaller) -> Response {
+    let (party, environment) = (&caller.party, caller.environment);
+    let settings = party.environment(environment);
+    let me = Me {
+        id: &party.id,
+        name: &party.name,
+        environment,
+        state: party.state_in(environment),
+        scope: party.scope.as_ref(),
+        filter: settings.filter.as_ref(),
+        delivery: settings.delivery.masked(),
+    };
+    reply::json(StatusCode::OK, &me)
+}
+
+/// `{"pattern": null}` is a setting, and `{}` a mistake.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewFilter {
+    #[serde(deserialize_with = "Option::deserialize")]
+    pattern: Option<Box<RawValue>>,
+}
+
+async fn set_filter<S: Store>(
+    State(deps): State<Deps<S>>,
+    caller: PartyCaller,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let NewFilter { pattern } = body.parse()?;
+    let pattern = pattern.map(|raw| pattern_field::read("/pattern", &raw)).transpose();
+    let pattern = pattern.map_err(|fault| Problem::invalid(vec![fault]))?;
+    let answer = json!({ "pattern": pattern });
+    apply(&deps, &caller, PartyCommand::SetFilter(caller.environment, pattern)).await?;
+    Ok(reply::json(StatusCode::OK, &answer))
+}
+
+async fn set_delivery<S: Store>(
+    State(deps): State<Deps<S>>,
+    caller: PartyCaller,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let input: DeliveryInput = body.parse()?;
+    let stored = &caller.party.environment(caller.environment).delivery;
+    let settings = resolve(input, Some(stored), deps.allow_private_endpoints).map_err(|faults| {
+        Problem::invalid(faults.into_iter().map(|fault| Fault::new(fault.pointer, fault.detail)).collect())
+    })?;
+    let answer = settings.masked();
+    apply(&deps, &caller, PartyCommand::SetDelivery(caller.environment, Box::new(settings))).await?;
+    Ok(reply::json(StatusCode::OK, &answer))
+}
+
+async fn apply<S: Store>(deps: &Deps<S>, caller: &PartyCaller, command: PartyCommand) -> Result<Party, Problem> {
+    let (id, by, now) = (caller.party.id.clone(), caller.key_id.to_string(), deps.edge.now());
+    Ok(deps.edge.store.apply_to_party(id, command, by, now, None).await?)
+}

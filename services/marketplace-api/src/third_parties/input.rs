@@ -1,0 +1,170 @@
+//! What an operator may say of a third party; every fault is named at once.
+
+use event_schema::{
+    fault::Fault,
+    id::{Environment, PartyId},
+};
+use http_edge::{body::given, problem::Problem};
+use jiff::Timestamp;
+use marketplace_core::{
+    contact,
+    delivery::DeliverySettings,
+    party::{EnvironmentSettings, Party, PartyPatch, PartyState},
+    pattern::Pattern,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::pattern_field;
+
+/// The longest name, in characters.
+const MAX_NAME: usize = 100;
+
+/// The body of `POST /v1/third-parties`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewParty {
+    id: PartyId,
+    name: String,
+    contact_email: String,
+    scope: Option<Box<RawValue>>,
+}
+
+/// The body of `PATCH /v1/third-parties/{id}`: what is given changes, and `"scope": null` lifts the scope.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PartyChanges {
+    name: Option<String>,
+    contact_email: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    scope: Option<Option<Box<RawValue>>>,
+    state: Option<PartyState>,
+    environment: Option<Environment>,
+}
+
+impl NewParty {
+    /// A party that is active, open in every environment, and gets addressed requests only, into its inbox.
+    pub(super) fn check(self, now: Timestamp) -> Result<Party, Problem> {
+        let mut faults = Vec::new();
+        let name = note(&mut faults, name(&self.name));
+        let contact_email = note(&mut faults, contact_email(&self.contact_email));
+        let scope = self.scope.map(|raw| note(&mut faults, pattern_field::read("/scope", &raw)));
+        match (name, contact_email) {
+            (Some(name), Some(contact_email)) if faults.is_empty() => Ok(Party {
+                id: self.id,
+                name,
+                contact_email,
+                state: PartyState::Active,
+                scope: scope.flatten(),
+                created_at: now,
+                environments: Environment::ALL.map(|_| as_it_begins()),
+            }),
+            _ => Err(Problem::invalid(faults)),
+        }
+    }
+}
+
+fn as_it_begins() -> EnvironmentSettings {
+    EnvironmentSettings { open: true, paused: None, filter: None, delivery: DeliverySettings::Poll }
+}
+
+impl PartyChanges {
+    pub(super) fn check(self) -> Result<PartyPatch, Problem> {
+        let mut faults = Vec::new();
+        let name = self.name.and_then(|text| note(&mut faults, name(&text)));
+        let contact_email = self.contact_email.and_then(|text| note(&mut faults, contact_email(&text)));
+        let scope = self.scope.and_then(|raw| note(&mut faults, scope(raw.as_deref())));
+        if self.environment.is_some() && !matches!(self.state, Some(PartyState::Active | PartyState::Paused)) {
+            let rule = "only with `state` `active` or `paused`; a party is disabled as a whole";
+            faults.push(Fault::new("/environment", rule));
+        }
+        if !faults.is_empty() {
+            return Err(Problem::invalid(faults));
+        }
+        if name.is_none() && contact_email.is_none() && scope.is_none() && self.state.is_none() {
+            return Err(Problem::invalid_field("", "must change something"));
+        }
+        Ok(PartyPatch { name, contact_email, scope, state: self.state, environment: self.environment })
+    }
+}
+
+fn note<T>(faults: &mut Vec<Fault>, result: Result<T, Fault>) -> Option<T> {
+    result.map_err(|fault| faults.push(fault)).ok()
+}
+
+fn name(text: &str) -> Result<String, Fault> {
+    let text = text.trim();
+    let sized = (1..=MAX_NAME).contains(&text.chars().count());
+    if !sized || text.chars().any(char::is_control) {
+        let rule = format!("must have 1 to {MAX_NAME} characters, and none that controls");
+        return Err(Fault::new("/name", rule));
+    }
+    Ok(text.to_owned())
+}
+
+fn contact_email(text: &str) -> Result<String, Fault> {
+    contact::parse_email(text).map_err(|fault| Fault::new("/contact_email", fault.to_string()))
+}
+
+fn scope(raw: Option<&RawValue>) -> Result<Option<Pattern>, Fault> {
+    raw.map(|raw| pattern_field::read("/scope", raw)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn pointers(problem: Option<Problem>) -> Vec<String> {
+        let problem = problem.expect("it is refused");
+        assert_eq!(problem.status(), 422);
+        problem.errors().iter().map(|fault| fault.pointer.clone()).collect()
+    }
+
+    fn new_party(body: Value) -> Result<Party, Problem> {
+        serde_json::from_str::<NewParty>(&body.to_string()).unwrap().check(Timestamp::UNIX_EPOCH)
+    }
+
+    fn changes(body: Value) -> Result<PartyPatch, Problem> {
+        serde_json::from_str::<PartyChanges>(&body.to_string()).unwrap().check()
+    }
+
+    #[test]
+    fn a_party_begins_open_everywhere_and_with_addressed_requests_only() {
+        let body = json!({ "id": "3rdparty1", "name": " Books ", "contact_email": "Ann@Example.com" });
+        let party = new_party(body).unwrap();
+        assert_eq!((party.name.as_str(), party.contact_email.as_str()), ("Books", "ann@example.com"));
+        for environment in Environment::ALL {
+            let settings = party.environment(environment);
+            assert!(settings.open && settings.filter.is_none() && settings.delivery == DeliverySettings::Poll);
+        }
+    }
+
+    #[test]
+    fn every_fault_of_a_new_party_is_named() {
+        let body = json!({ "id": "ab", "name": "\u{7}", "contact_email": "nobody", "scope": { "detail": 1 } });
+        assert_eq!(pointers(new_party(body).err()), ["/name", "/contact_email", "/scope/detail"]);
+    }
+
+    #[test]
+    fn null_lifts_a_scope_and_leaving_it_out_keeps_it() {
+        assert!(matches!(changes(json!({ "scope": null })), Ok(PartyPatch { scope: Some(None), .. })));
+        assert!(matches!(changes(json!({ "state": "paused" })), Ok(PartyPatch { scope: None, .. })));
+        let scope = json!({ "scope": { "detail": { "category": ["books"] } } });
+        assert!(matches!(changes(scope), Ok(PartyPatch { scope: Some(Some(_)), .. })));
+    }
+
+    #[test]
+    fn nobody_disables_a_whole_party_by_way_of_one_environment() {
+        assert_eq!(pointers(changes(json!({ "state": "disabled", "environment": "test" })).err()), ["/environment"]);
+        assert_eq!(pointers(changes(json!({ "name": "a", "environment": "test" })).err()), ["/environment"]);
+        assert!(changes(json!({ "state": "paused", "environment": "test" })).is_ok());
+        assert!(changes(json!({ "state": "disabled" })).is_ok());
+    }
+
+    #[test]
+    fn a_change_changes_something() {
+        assert_eq!(pointers(changes(json!({})).err()), [""]);
+    }
+}
