@@ -34,7 +34,7 @@ use field::{FieldIndex, Scratch};
 use rows::{Row, RowSet, rows_in};
 
 /// A field that this many rows require is common: rows are ruled out where it is absent, rather than
-/// found where it is present. Rows keep the way they are found when a field becomes common or rare.
+/// found where it is present.
 const COMMON: usize = 256;
 
 /// Patterns under keys, to find those that match an event.
@@ -65,7 +65,6 @@ struct Entry<K> {
 #[derive(Default)]
 struct RowOf {
     entry: usize,
-    anchor: Option<usize>,
     leaves: Box<[(usize, Arc<Leaf>)]>,
 }
 
@@ -171,23 +170,24 @@ impl<K: Clone + Eq + Hash> PatternIndex<K> {
 
     /// The entries of which a row is left when all fields of an event have been looked at.
     fn candidates(&self, fields: &Fields<'_>) -> Vec<usize> {
-        let words = self.rows.len().div_ceil(64);
-        let mut scratch = Scratch::default();
-        let mut found = vec![0; words];
-        let mut kept = vec![u64::MAX; words];
+        let mut kept = vec![0; self.rows.len().div_ceil(64)];
+        self.unanchored.add_to(&mut kept);
         let mut present = Vec::new();
-        self.unanchored.add_to(&mut found);
         for (name, values) in fields.iter() {
             if let Some(&id) = self.names.get(name) {
-                present.push(id);
-                self.fields[id].anchored().add_to(&mut found);
-                self.fields[id].narrow(values, &mut kept, &mut scratch);
+                self.fields[id].anchored().add_to(&mut kept);
+                present.push((id, values));
             }
         }
-        for absent in self.common.iter().filter(|id| !present.contains(*id)) {
+        let is_present = |id: &&usize| present.iter().any(|(other, _)| other == *id);
+        for absent in self.common.iter().filter(|id| !is_present(id)) {
             self.fields[*absent].required().remove_from(&mut kept);
         }
-        let left = rows_in(found.iter().zip(&kept).map(|(found, kept)| found & kept));
+        let mut scratch = Scratch::default();
+        for (id, values) in present {
+            self.fields[id].narrow(values, &mut kept, &mut scratch);
+        }
+        let left = rows_in(kept.into_iter());
         let mut entries: Vec<usize> = left.map(|row| self.rows[row].entry).collect();
         entries.sort_unstable();
         entries.dedup();
@@ -206,52 +206,49 @@ impl<K> PatternIndex<K> {
             .map(|(path, leaf)| (self.field(path), leaf))
             .collect();
         let required = leaves.iter().filter(|(_, leaf)| !leaf.may_be_absent);
-        let anchor = required
-            .map(|(id, _)| *id)
-            .min_by_key(|id| self.fields[*id].required().len());
-        let asked = RowOf {
-            entry,
-            anchor,
-            leaves,
-        };
-        self.change(&asked, Change::Insert, row);
-        place(&mut self.rows, row as usize, asked);
+        let crowds = required.map(|(id, _)| (self.fields[*id].required().len(), *id));
+        let anchor = crowds.min().filter(|(crowd, _)| *crowd < COMMON);
+        let anchor = anchor.map(|(_, id)| id);
+        if anchor.is_none() {
+            self.unanchored.insert(row);
+        }
+        self.change(&leaves, anchor, Change::Insert, row);
+        place(&mut self.rows, row as usize, RowOf { entry, leaves });
         row
     }
 
     fn remove_row(&mut self, row: Row) {
-        let asked = std::mem::take(&mut self.rows[row as usize]);
-        self.change(&asked, Change::Remove, row);
-        let emptied = |id: &usize| self.fields[*id].is_empty();
-        let emptied: Vec<usize> = asked
-            .leaves
-            .iter()
-            .map(|(id, _)| *id)
-            .filter(emptied)
-            .collect();
-        for (id, leaf) in &asked.leaves {
-            if emptied.contains(id) {
+        let RowOf { leaves, .. } = std::mem::take(&mut self.rows[row as usize]);
+        self.unanchored.remove(row);
+        self.change(&leaves, None, Change::Remove, row);
+        for (id, leaf) in leaves {
+            if self.fields[id].is_empty() {
                 self.names.remove(&leaf.path);
-                self.fields[*id] = FieldIndex::default();
-                self.free_fields.push(*id);
+                self.fields[id] = FieldIndex::default();
+                self.free_fields.push(id);
             }
         }
         self.free_rows.push(row);
     }
 
-    fn change(&mut self, asked: &RowOf, change: Change, row: Row) {
-        if asked.anchor.is_none() {
-            change.apply(&mut self.unanchored, row);
-        }
-        for (id, leaf) in &asked.leaves {
+    fn change(
+        &mut self,
+        leaves: &[(usize, Arc<Leaf>)],
+        anchor: Option<usize>,
+        change: Change,
+        row: Row,
+    ) {
+        for (id, leaf) in leaves {
             let field = &mut self.fields[*id];
-            let before = field.required().len() >= COMMON;
-            field.change(leaf, asked.anchor == Some(*id), change, row);
-            let after = field.required().len() >= COMMON;
-            if after && !before {
-                self.common.push(*id);
-            } else if before && !after {
-                self.common.retain(|other| other != id);
+            let was_common = field.required().len() >= COMMON;
+            field.change(leaf, anchor == Some(*id), change, row);
+            match (was_common, field.required().len() >= COMMON) {
+                (false, true) => {
+                    self.common.push(*id);
+                    self.unanchored.extend(&field.take_anchored());
+                }
+                (true, false) => self.common.retain(|other| other != id),
+                _ => {}
             }
         }
     }

@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(Number::from(0_i64), Number::from(-0.0));
         assert_eq!(
             Number::from(1_u64 << 63),
-            Number::from(9.223_372_036_854_775_808e18)
+            Number::from(9.223_372_036_854_776e18)
         );
         assert_ne!(Number::from(u64::MAX), Number::from(u64::MAX - 1));
     }

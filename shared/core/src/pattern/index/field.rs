@@ -5,7 +5,7 @@ use super::super::fields::Placed;
 use super::super::group::Leaf;
 use super::change::Change;
 use super::conditions::Conditions;
-use super::rows::{Row, RowSet, contains};
+use super::rows::{Row, RowSet, contains, put};
 
 /// What the rows of the index ask of one field.
 #[derive(Debug, Default)]
@@ -35,14 +35,14 @@ pub(super) struct Scratch {
 }
 
 impl FieldIndex {
-    /// Puts in or takes out what a row asks of the field.
+    /// Puts in or takes out what a row asks of the field. `anchored` is for rows that are put in.
     pub(super) fn change(&mut self, leaf: &Leaf, anchored: bool, change: Change, row: Row) {
         if leaf.may_be_absent {
             change.apply(&mut self.may_be_absent, row);
         } else {
             change.apply(&mut self.required, row);
         }
-        if anchored {
+        if anchored || change == Change::Remove {
             change.apply(&mut self.anchored, row);
         }
         let mut exclusions = leaf
@@ -81,6 +81,11 @@ impl FieldIndex {
         &self.anchored
     }
 
+    /// Takes the rows that are found through this field; none are from then on.
+    pub(super) fn take_anchored(&mut self) -> RowSet {
+        std::mem::take(&mut self.anchored)
+    }
+
     /// Clears the bits of the rows that the values of an event's field rule out.
     pub(super) fn narrow(&self, values: &[Placed<'_>], kept: &mut [u64], scratch: &mut Scratch) {
         // Another element of the array may be without the field.
@@ -89,16 +94,31 @@ impl FieldIndex {
             .satisfying
             .as_ref()
             .is_some_and(|each| each.has_ranges());
-        if elsewhere || ranges || self.excluding.is_some() {
+        let simple = !elsewhere && !ranges && self.excluding.is_none();
+        if !simple || !self.narrow_at_once(values, kept, scratch) {
             self.narrow_in_general(values, elsewhere, kept, scratch);
-            return;
         }
+    }
+
+    /// Narrows in one pass over the bits, when doubtful rows are all there is and at most two large
+    /// sets of them are satisfied; answers whether it did. Small sets are put back afterwards.
+    fn narrow_at_once(
+        &self,
+        values: &[Placed<'_>],
+        kept: &mut [u64],
+        scratch: &mut Scratch,
+    ) -> bool {
         let mut satisfied: [&[u64]; 2] = [&[], &[]];
         let mut sets = 0;
+        let mut largest = 0;
         scratch.back.clear();
-        if let Some(satisfying) = &self.satisfying {
-            for placed in values {
-                satisfying.each(placed.value, &mut |rows| match rows {
+        for placed in values {
+            let Some(satisfying) = &self.satisfying else {
+                break;
+            };
+            satisfying.each(placed.value, &mut |rows| {
+                largest = largest.max(rows.len());
+                match rows {
                     RowSet::Few(rows) => {
                         let left = rows.iter().filter(|&&row| contains(kept, row));
                         scratch.back.extend(left);
@@ -109,17 +129,19 @@ impl FieldIndex {
                         }
                         sets += 1;
                     }
-                });
-            }
+                }
+            });
+        }
+        if largest == self.doubtful.len() {
+            // Every doubtful row is satisfied, as with a source that all ask for.
+            return true;
         }
         if sets > satisfied.len() {
-            self.narrow_in_general(values, elsewhere, kept, scratch);
-            return;
+            return false;
         }
         self.doubtful.remove_unless(satisfied, kept);
-        for &row in &scratch.back {
-            kept[(row / 64) as usize] |= 1 << (row % 64);
-        }
+        scratch.back.iter().for_each(|&row| put(kept, row));
+        true
     }
 
     fn narrow_in_general(

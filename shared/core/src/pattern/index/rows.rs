@@ -56,6 +56,18 @@ impl RowSet {
         }
     }
 
+    /// Adds all rows of another set.
+    pub(super) fn extend(&mut self, other: &Self) {
+        match other {
+            Self::Few(rows) => rows.iter().for_each(|&row| self.insert(row)),
+            Self::Many(words, _) => {
+                let rows = rows_in(words.iter().copied());
+                rows.filter_map(|row| Row::try_from(row).ok())
+                    .for_each(|row| self.insert(row));
+            }
+        }
+    }
+
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
         match self {
@@ -72,7 +84,7 @@ impl RowSet {
     /// Adds all rows to bits over all rows of the index.
     pub(super) fn add_to(&self, bits: &mut [u64]) {
         match self {
-            Self::Few(rows) => rows.iter().for_each(|&row| bits[word(row)] |= bit(row)),
+            Self::Few(rows) => rows.iter().for_each(|&row| put(bits, row)),
             Self::Many(words, _) => {
                 bits.iter_mut()
                     .zip(words)
@@ -156,6 +168,11 @@ pub(super) fn contains(words: &[u64], row: Row) -> bool {
     words
         .get(word(row))
         .is_some_and(|word| word & bit(row) != 0)
+}
+
+/// Sets the bit of a row of the index, in bits over all of them.
+pub(super) fn put(bits: &mut [u64], row: Row) {
+    bits[word(row)] |= bit(row);
 }
 
 /// Sets a row's bit, making room for it; answers whether it was clear.

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::super::value::Number;
-use super::rows::{Row, clear, set};
+use super::rows::{Row, clear, put, set};
 
 /// A block is split in two when it has more entries than this.
 const BLOCK: usize = 128;
@@ -80,7 +80,7 @@ impl Thresholds {
             .zip(&last.before)
             .for_each(|(bits, word)| *bits |= word);
         for (_, row) in last.entries.iter().take_while(|entry| within(entry.0)) {
-            bits[(row / 64) as usize] |= 1 << (row % 64);
+            put(bits, *row);
         }
     }
 
