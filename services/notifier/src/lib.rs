@@ -1,1 +1,16 @@
-//! Placeholder while the workspace is being laid out.
+//! The notifier: a status event goes in, and the user is told by e-mail, by SMS, or not at all.
+//!
+//! Told once for each change and channel: what was sent is recorded with the request, and a repeated event finds
+//! it there. Between sending and recording a crash can send a second time; both have the same id, so a file is
+//! overwritten and mail programs can recognise the copy.
+
+mod config;
+mod error;
+mod handler;
+mod recipients;
+mod templates;
+
+pub use config::Config;
+pub use error::NotifierError;
+pub use handler::{Deps, Done, KINDS, handle};
+pub use recipients::{Channel, Silence};
