@@ -84,8 +84,10 @@ fn which(query: &ListQuery) -> Result<DeadLetterQuery, Fault> {
     let third_party = query.get("third_party").map(str::parse).transpose();
     let since = query.get("since").map(str::parse).transpose();
     Ok(DeadLetterQuery {
-        third_party: third_party.map_err(|_| Fault::new("/third_party", "must be a third party's id"))?,
-        since: since.map_err(|_| Fault::new("/since", "must be a time, such as 2026-01-31T12:00:00Z"))?,
+        third_party: third_party
+            .map_err(|_| Fault::new("/third_party", "must be a third party's id"))?,
+        since: since
+            .map_err(|_| Fault::new("/since", "must be a time, such as 2026-01-31T12:00:00Z"))?,
     })
 }
 
@@ -98,7 +100,10 @@ async fn replay_them<S: Store>(
 ) -> Result<Response, Problem> {
     let selection = body.parse::<Selection>()?.check()?;
     let now = deps.edge.now();
-    let ticket = match key.admit(&deps.edge.store, &operator, body.bytes(), now).await? {
+    let ticket = match key
+        .admit(&deps.edge.store, &operator, body.bytes(), now)
+        .await?
+    {
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
     };

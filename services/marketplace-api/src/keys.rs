@@ -47,7 +47,10 @@ async fn add<S: Store>(
 ) -> Result<Response, Problem> {
     let NewKey { environment } = body.parse()?;
     let now = deps.edge.now();
-    let ticket = match key.admit(&deps.edge.store, &operator, body.bytes(), now).await? {
+    let ticket = match key
+        .admit(&deps.edge.store, &operator, body.bytes(), now)
+        .await?
+    {
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
     };
@@ -57,10 +60,22 @@ async fn add<S: Store>(
     // A repeat is answered without the key.
     let kept = answer.to_string();
     let remember = ticket.remember(move |_| idempotency::answer(StatusCode::CREATED, kept.clone()));
-    let api_key = ApiKey { key_id, party: party.clone(), environment, hash: fresh.hash, created_at: now };
+    let api_key = ApiKey {
+        key_id,
+        party: party.clone(),
+        environment,
+        hash: fresh.hash,
+        created_at: now,
+    };
     let (by, store) = (operator.principal(), deps.edge.store);
     let command = PartyCommand::AddKey(api_key);
-    ticket.hold(async move { store.apply_to_party(party, command, by, now, remember).await }).await??;
+    ticket
+        .hold(async move {
+            store
+                .apply_to_party(party, command, by, now, remember)
+                .await
+        })
+        .await??;
     answer["api_key"] = fresh.text.expose().into();
     Ok(reply::json(StatusCode::CREATED, &answer))
 }
@@ -72,6 +87,9 @@ async fn revoke<S: Store>(
 ) -> Result<Response, Problem> {
     let command = PartyCommand::RevokeKey(key);
     let now = deps.edge.now();
-    deps.edge.store.apply_to_party(party, command, operator.principal(), now, None).await?;
+    deps.edge
+        .store
+        .apply_to_party(party, command, operator.principal(), now, None)
+        .await?;
     Ok(reply::no_content())
 }

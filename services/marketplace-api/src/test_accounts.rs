@@ -3,10 +3,7 @@
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::patch};
 use event_schema::id::UserId;
 use http_edge::{body::JsonBody, caller::Operator, path::PathId, problem::Problem, reply};
-use marketplace_core::{
-    ports::Store,
-    user::UserPatch,
-};
+use marketplace_core::{ports::Store, user::UserPatch};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -29,7 +26,13 @@ async fn mark<S: Store>(
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let Mark { test_account } = body.parse()?;
-    let change = UserPatch { test_account: Some(test_account), ..UserPatch::default() };
+    let change = UserPatch {
+        test_account: Some(test_account),
+        ..UserPatch::default()
+    };
     let user = deps.edge.store.patch_user(&id, change).await?;
-    Ok(reply::json(StatusCode::OK, &json!({ "id": user.id, "test_account": user.test_account })))
+    Ok(reply::json(
+        StatusCode::OK,
+        &json!({ "id": user.id, "test_account": user.test_account }),
+    ))
 }

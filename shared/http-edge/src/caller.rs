@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, header, request::Parts};
 use axum::extract::FromRequestParts;
+use axum::http::{HeaderMap, header, request::Parts};
 use event_schema::id::{Environment, KeyId, UserId};
 use marketplace_core::{
     party::{Party, PartyState},
@@ -134,11 +134,18 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Problem> {
         (Some(value), None) if bearer.next().is_none() => {
             match value.to_str().ok().and_then(bearer_token) {
                 Some(token) => Ok(Credential::Bearer(token)),
-                None => refused(Challenge::Any, "the header `authorization` must be `Bearer <token>`"),
+                None => refused(
+                    Challenge::Any,
+                    "the header `authorization` must be `Bearer <token>`",
+                ),
             }
         }
-        (None, Some(value)) if key.next().is_none() => Ok(Credential::ApiKey(value.to_str().unwrap_or_default())),
-        (Some(_), None) | (None, Some(_)) => refused(Challenge::Any, "send one credential, not two"),
+        (None, Some(value)) if key.next().is_none() => {
+            Ok(Credential::ApiKey(value.to_str().unwrap_or_default()))
+        }
+        (Some(_), None) | (None, Some(_)) => {
+            refused(Challenge::Any, "send one credential, not two")
+        }
     }
 }
 
@@ -163,7 +170,11 @@ async fn identify<S: Store>(edge: &Edge<S>, headers: &HeaderMap) -> Result<Calle
 }
 
 fn by_token<S>(edge: &Edge<S>, token: &str) -> Result<Caller, Problem> {
-    if edge.operator_token.as_ref().is_some_and(|operator| operator.is(token)) {
+    if edge
+        .operator_token
+        .as_ref()
+        .is_some_and(|operator| operator.is(token))
+    {
         return Ok(Caller::Operator(Operator::default()));
     }
     let user = edge.tokens.verify(token, edge.now()).map_err(|fault| {
@@ -175,7 +186,9 @@ fn by_token<S>(edge: &Edge<S>, token: &str) -> Result<Caller, Problem> {
         Problem::unauthorized(Challenge::BearerToken, detail)
     })?;
     Ok(if user.operator {
-        Caller::Operator(Operator { user: Some(user.id) })
+        Caller::Operator(Operator {
+            user: Some(user.id),
+        })
     } else {
         Caller::User(UserCaller { id: user.id })
     })
@@ -192,7 +205,11 @@ async fn by_key<S: PartyStore>(store: &S, presented: &str) -> Result<PartyCaller
     if party.state == PartyState::Disabled {
         return Err(refused());
     }
-    Ok(PartyCaller { party, environment: key.environment, key_id: key.key_id })
+    Ok(PartyCaller {
+        party,
+        environment: key.environment,
+        key_id: key.key_id,
+    })
 }
 
 impl<T: AtEdge> FromRequestParts<T> for Caller {
@@ -220,7 +237,9 @@ impl<T: AtEdge> FromRequestParts<T> for PartyCaller {
     async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Problem> {
         match identify(state.edge(), &parts.headers).await? {
             Caller::Party(party) => Ok(party),
-            Caller::Operator(_) | Caller::User(_) => Err(Problem::forbidden("this is for third parties")),
+            Caller::Operator(_) | Caller::User(_) => {
+                Err(Problem::forbidden("this is for third parties"))
+            }
         }
     }
 }
@@ -267,7 +286,10 @@ mod tests {
         let bearer = headers(&[("authorization", "bearer  abc")]);
         assert!(matches!(credential(&bearer), Ok(Credential::Bearer("abc"))));
         let key = headers(&[("x-api-key", "mk_prod_1")]);
-        assert!(matches!(credential(&key), Ok(Credential::ApiKey("mk_prod_1"))));
+        assert!(matches!(
+            credential(&key),
+            Ok(Credential::ApiKey("mk_prod_1"))
+        ));
         for refused in [
             headers(&[]),
             headers(&[("authorization", "Bearer")]),
@@ -285,7 +307,12 @@ mod tests {
     #[test]
     fn no_two_kinds_of_caller_share_a_principal() {
         let id: UserId = "operator".parse().unwrap();
-        let operators = [Operator::default(), Operator { user: Some(id.clone()) }];
+        let operators = [
+            Operator::default(),
+            Operator {
+                user: Some(id.clone()),
+            },
+        ];
         let mut all: Vec<_> = operators.iter().map(Principal::principal).collect();
         all.push(UserCaller { id }.principal());
         all.sort();

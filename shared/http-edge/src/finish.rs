@@ -40,7 +40,10 @@ pub fn finish(routes: Router, clock: Arc<dyn Clock>, randomness: Arc<dyn Randomn
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(CatchPanicLayer::custom(answer_of_a_panic))
-        .layer(middleware::from_fn_with_state(Ids { clock, randomness }, observe))
+        .layer(middleware::from_fn_with_state(
+            Ids { clock, randomness },
+            observe,
+        ))
 }
 
 /// The span says what was called and never with what: addresses hold no secrets, queries and headers may.
@@ -60,7 +63,13 @@ async fn answer(id: Uuid, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let mut response = next.run(request).await;
     let duration_ms = began.elapsed().as_secs_f64() * 1_000.0;
-    tracing::info!(status = response.status().as_u16(), duration_ms, "answered");
+    let status = response.status();
+    // At thousands of calls a second a line for each that went well is a cost and no help; who wants them asks.
+    if status.is_client_error() || status.is_server_error() {
+        tracing::info!(status = status.as_u16(), duration_ms, "answered");
+    } else {
+        tracing::debug!(status = status.as_u16(), duration_ms, "answered");
+    }
     let mut buffer = Uuid::encode_buffer();
     if let Ok(id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)) {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -68,11 +77,18 @@ async fn answer(id: Uuid, request: Request, next: Next) -> Response {
     response
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the layer hands over the box"
+)]
 fn answer_of_a_panic(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    Problem::internal(format!("a handler panicked: {}", text.unwrap_or("without a word"))).into_response()
+    Problem::internal(format!(
+        "a handler panicked: {}",
+        text.unwrap_or("without a word")
+    ))
+    .into_response()
 }
 
 #[cfg(test)]

@@ -60,7 +60,14 @@ pub(super) fn entry<'a>(journal: &'a JournalEntry, reader: Reader<'_>) -> Option
     Some(match reader {
         Reader::Operator => whole,
         // A party that won knows by its own answer; `told` and `won` are about what others got to know.
-        Reader::Party(..) => Entry { won: None, told: None, of: None, sequence: None, cause: None, ..whole },
+        Reader::Party(..) => Entry {
+            won: None,
+            told: None,
+            of: None,
+            sequence: None,
+            cause: None,
+            ..whole
+        },
         Reader::User => Entry {
             via: None,
             attempts: None,
@@ -68,7 +75,9 @@ pub(super) fn entry<'a>(journal: &'a JournalEntry, reader: Reader<'_>) -> Option
             of: None,
             sequence: None,
             cause: None,
-            reason: whole.reason.filter(|_| !matches!(journal.fact, Fact::MessageFailed { .. })),
+            reason: whole
+                .reason
+                .filter(|_| !matches!(journal.fact, Fact::MessageFailed { .. })),
             ..whole
         },
     })
@@ -79,7 +88,9 @@ fn is_for(fact: &Fact, reader: Reader<'_>) -> bool {
         return true;
     };
     match fact.concerns() {
-        Some((concerned, in_environment)) => concerned == party && in_environment == Some(environment),
+        Some((concerned, in_environment)) => {
+            concerned == party && in_environment == Some(environment)
+        }
         None => matches!(fact, Fact::RequestCreated | Fact::RequestCancelled),
     }
 }
@@ -111,30 +122,61 @@ impl<'a> Entry<'a> {
             }
             Fact::OfferCreated { delivery_id, .. } => self.offer("offer.created", *delivery_id),
             Fact::OfferExpired { delivery_id, .. } => self.offer("offer.expired", *delivery_id),
-            Fact::OfferWithdrawn { delivery_id, told, .. } => {
+            Fact::OfferWithdrawn {
+                delivery_id, told, ..
+            } => {
                 self.offer("offer.withdrawn", *delivery_id);
                 self.told = Some(*told);
             }
-            Fact::OfferAnswered { delivery_id, status, reason, details, won, .. } => {
+            Fact::OfferAnswered {
+                delivery_id,
+                status,
+                reason,
+                details,
+                won,
+                ..
+            } => {
                 self.offer("offer.answered", *delivery_id);
                 self.answer(*status, reason.as_deref(), details.as_ref());
                 self.won = won.then_some(true);
             }
-            Fact::OfferNoted { delivery_id, status, reason, details, .. } => {
+            Fact::OfferNoted {
+                delivery_id,
+                status,
+                reason,
+                details,
+                ..
+            } => {
                 self.offer("offer.noted", *delivery_id);
                 self.answer(*status, reason.as_deref(), details.as_ref());
             }
-            Fact::MessageDelivered { delivery_id, message, via, attempts, .. } => {
+            Fact::MessageDelivered {
+                delivery_id,
+                message,
+                via,
+                attempts,
+                ..
+            } => {
                 self.message("message.delivered", *delivery_id, *message);
                 self.via = Some(*via);
                 self.attempts = Some(*attempts);
             }
-            Fact::MessageFailed { delivery_id, message, reason, attempts, .. } => {
+            Fact::MessageFailed {
+                delivery_id,
+                message,
+                reason,
+                attempts,
+                ..
+            } => {
                 self.message("message.failed", *delivery_id, *message);
                 self.reason = Some(reason);
                 self.attempts = Some(*attempts);
             }
-            Fact::MessageReplayed { delivery_id, message, .. } => {
+            Fact::MessageReplayed {
+                delivery_id,
+                message,
+                ..
+            } => {
                 self.message("message.replayed", *delivery_id, *message);
             }
         }
@@ -150,7 +192,12 @@ impl<'a> Entry<'a> {
         self.message = Some(message);
     }
 
-    fn answer(&mut self, status: AnswerStatus, reason: Option<&'a str>, details: Option<&'a Value>) {
+    fn answer(
+        &mut self,
+        status: AnswerStatus,
+        reason: Option<&'a str>,
+        details: Option<&'a Value>,
+    ) {
         self.status = Some(status);
         self.reason = reason;
         self.details = details;
