@@ -113,7 +113,8 @@ impl Gateway {
         let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
         let secrets = Secrets::load(&config).map_err(StartError::DataDir)?;
         let parts = Parts::open(&config, &secrets, address)?;
-        let app = parts.app(&config, &secrets)?;
+        let (stop, mut stopped) = watch::channel(false);
+        let app = parts.app(&config, &secrets, stop.subscribe())?;
 
         let sender = Sender::new(&SenderConfig {
             allow_private: config.allow_private_endpoints,
@@ -125,7 +126,6 @@ impl Gateway {
         let push = PushDeps { push: sender, clock: clock.clone(), randomness };
         let workers = PushWorkers::start(parts.store.clone(), push).await?;
         let sweeper = Sweeper::start(parts.store.clone(), clock, config.retention);
-        let (stop, mut stopped) = watch::channel(false);
         let listener = listener.tap_io(|connection| {
             // Answers are small and written whole: waiting for more would only add latency.
             let _ = connection.set_nodelay(true);
@@ -203,7 +203,12 @@ impl Parts {
     }
 
     /// Every route of every service.
-    fn app(&self, config: &Config, secrets: &Secrets) -> Result<Router, StartError> {
+    fn app(
+        &self,
+        config: &Config,
+        secrets: &Secrets,
+        closing: watch::Receiver<bool>,
+    ) -> Result<Router, StartError> {
         let expected =
             Expected { issuer: self.public_url.to_string(), audience: AUDIENCE.to_owned(), operator_group: None };
         let edge = Edge {
@@ -223,6 +228,7 @@ impl Parts {
                 Box::pin(async move { store.check().await.map_err(|error| error.to_string()) })
             }),
         };
+        let ingest = status_ingest::Deps { edge: edge.clone(), max_wait: config.max_wait, closing };
         let accounts = Accounts {
             edge,
             identity: self.identity.clone(),
@@ -238,6 +244,7 @@ impl Parts {
         let rest = Router::new()
             .merge(marketplace_api::routes(api))
             .merge(marketplace_api::accounts::routes(accounts))
+            .merge(status_ingest::routes(ingest))
             .merge(operations::routes(self.store.clone()));
         let rest = finish(rest, self.clock.clone(), self.randomness.clone());
         // The wire answers in AWS's shape, errors and limits too.
@@ -245,7 +252,13 @@ impl Parts {
     }
 
     fn consumers(&self) -> Vec<platform_embedded::bus::Consumer> {
-        let (store, clock) = (self.store.clone(), self.clock.clone());
-        vec![consumers::router(request_router::Deps { store, clock })]
+        let router = request_router::Deps { store: self.store.clone(), clock: self.clock.clone() };
+        let notifier = notifier::Deps::new(
+            self.store.clone(),
+            self.notices.clone(),
+            self.clock.clone(),
+            notifier::Config { public_url: self.public_url.clone() },
+        );
+        vec![consumers::router(router), consumers::notifier(notifier)]
     }
 }

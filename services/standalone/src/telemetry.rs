@@ -1,5 +1,7 @@
 //! Logs: JSON or text, to standard error, without bodies and secrets.
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context as _;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
@@ -16,7 +18,10 @@ pub(crate) fn start(lookup: &impl Fn(&str) -> Option<String>, filter: &str) -> a
     let registry = tracing_subscriber::registry().with(filter);
     match lookup("MARKETPLACE_LOG").as_deref() {
         Some("json") => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init()?,
-        None | Some("" | "text") => registry.with(fmt::layer().with_writer(std::io::stderr)).try_init()?,
+        None | Some("" | "text") => {
+            let colour = std::io::stderr().is_terminal();
+            registry.with(fmt::layer().with_ansi(colour).with_writer(std::io::stderr)).try_init()?;
+        }
         Some(_) => anyhow::bail!("MARKETPLACE_LOG must be json or text"),
     }
     Ok(())
