@@ -1,0 +1,141 @@
+//! What `GET /v1/requests/{id}` answers an operator, written down from the contract (DESIGN section 6).
+//!
+//! On purpose not the server's own types: the demo reads what any client could read.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A request with everything that became of it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct RequestAnswer {
+    /// `req_…`.
+    pub(super) id: String,
+    /// Derived by the gateway from how the offers stand.
+    pub(super) status: String,
+    /// One for each party that may see it.
+    pub(super) offers: Vec<OfferAnswer>,
+    /// What happened, in order.
+    pub(super) timeline: Vec<Entry>,
+    /// What the user asked for.
+    pub(super) request: Value,
+}
+
+/// An offer with every attempt to push it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct OfferAnswer {
+    /// `dlv_…`.
+    pub(super) delivery_id: String,
+    /// To whom.
+    pub(super) third_party: String,
+    /// How it stands.
+    pub(super) status: String,
+    /// HTTP attempts.
+    #[serde(default)]
+    pub(super) attempts: Vec<AttemptAnswer>,
+}
+
+/// One HTTP attempt.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct AttemptAnswer {
+    /// Which message it carried.
+    #[serde(default)]
+    pub(super) message: String,
+    /// `delivered`, or a word for what went wrong.
+    pub(super) outcome: String,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Entry {
+    /// When.
+    pub(super) at: Timestamp,
+    /// What kind of thing.
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    /// Its place in the order of things.
+    pub(super) sequence: u64,
+    /// About which offer.
+    #[serde(default)]
+    pub(super) delivery_id: String,
+    /// Whose offer.
+    #[serde(default)]
+    pub(super) third_party: String,
+    /// What a party answered.
+    #[serde(default)]
+    pub(super) status: String,
+    /// Why.
+    pub(super) reason: Option<String>,
+    /// Whether this answer won the request.
+    #[serde(default)]
+    pub(super) won: bool,
+    /// Which message arrived or failed.
+    #[serde(default)]
+    pub(super) message: String,
+    /// How a message arrived.
+    #[serde(default)]
+    pub(super) via: String,
+    /// Attempts until then.
+    #[serde(default)]
+    pub(super) attempts: u32,
+    /// Whether a party that lost an offer had been told of it.
+    #[serde(default)]
+    pub(super) told: bool,
+    /// How the user was told.
+    pub(super) channel: Option<String>,
+}
+
+/// The message that makes an offer.
+pub(super) const CREATED: &str = "offer.created";
+/// The message that takes it back.
+pub(super) const WITHDRAWN: &str = "offer.withdrawn";
+
+impl OfferAnswer {
+    /// Whether a party answered it, and with what may be its last word or not.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self.status.as_str(), "in-progress" | "accepted" | "completed" | "declined")
+    }
+
+    /// Whether nobody has answered it and it still may be.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.status.as_str(), "pending" | "sent" | "delivered")
+    }
+
+    /// Whether nothing more is to come of it.
+    fn is_over(&self) -> bool {
+        !self.is_open() && !matches!(self.status.as_str(), "in-progress" | "accepted")
+    }
+}
+
+impl RequestAnswer {
+    /// Whether it has reached its end (DESIGN section 5).
+    pub(super) fn has_reached_its_end(&self) -> bool {
+        match self.status.as_str() {
+            "new" => false,
+            "unmatched" | "cancelled" => true,
+            _ => self.offers.iter().all(|offer| !offer.is_open()),
+        }
+    }
+
+    /// Whether nothing more is to come: its end, everybody's last word, and whoever lost it has been told.
+    pub(super) fn is_settled(&self) -> bool {
+        let withdrawn = self.offers.iter().filter(|offer| offer.status == "withdrawn").count();
+        let told = self.entries("offer.withdrawn").filter(|entry| entry.told).count();
+        let heard = self.timeline.iter().filter(|entry| entry.is_end_of_message(WITHDRAWN)).count();
+        self.has_reached_its_end()
+            && self.offers.iter().all(OfferAnswer::is_over)
+            && self.entries("offer.withdrawn").count() >= withdrawn
+            && heard >= told
+    }
+
+    /// The timeline's entries of a kind.
+    pub(super) fn entries<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Entry> {
+        self.timeline.iter().filter(move |entry| entry.kind == kind)
+    }
+}
+
+impl Entry {
+    fn is_end_of_message(&self, message: &str) -> bool {
+        matches!(self.kind.as_str(), "message.delivered" | "message.failed") && self.message == message
+    }
+}

@@ -1,0 +1,193 @@
+//! The sums at the end, each computed in two ways from what the API answers, and compared with what the parties saw.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use console::style;
+
+use super::{
+    answers::{CREATED, OfferAnswer, RequestAnswer},
+    party::Party,
+    screen::{Screen, WHO},
+};
+
+/// What became of the offers of a party, or of all.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Sums {
+    offers: usize,
+    answered: usize,
+    withdrawn: usize,
+    expired: usize,
+    dead: usize,
+    open: usize,
+    delivered: usize,
+    attempts: usize,
+    arrived: usize,
+}
+
+/// All sums, and what does not add up.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    requests: usize,
+    ended: usize,
+    by_status: BTreeMap<String, usize>,
+    by_party: BTreeMap<String, Sums>,
+    faults: Vec<String>,
+}
+
+impl Summary {
+    /// Adds up the answers about all requests that were placed.
+    pub(super) fn of<'a>(
+        placed: usize,
+        answers: impl Iterator<Item = &'a RequestAnswer>,
+        parties: &[Arc<Party>],
+    ) -> Self {
+        let mut summary = Self { requests: placed, ..Self::default() };
+        for answer in answers {
+            summary.add(answer);
+            for party in parties {
+                summary.compare(answer, party);
+            }
+        }
+        summary.check();
+        summary
+    }
+
+    fn add(&mut self, answer: &RequestAnswer) {
+        self.ended += usize::from(answer.has_reached_its_end());
+        *self.by_status.entry(answer.status.clone()).or_default() += 1;
+        for offer in &answer.offers {
+            self.by_party.entry(offer.third_party.clone()).or_default().add(offer, answer);
+        }
+        let withdrawn = answer.offers.iter().filter(|offer| offer.status == "withdrawn").count();
+        self.same(&answer.id, "offers", answer.offers.len(), answer.entries("offer.created").count());
+        self.same(&answer.id, "withdrawn offers", withdrawn, answer.entries("offer.withdrawn").count());
+    }
+
+    fn same(&mut self, what: &str, of: &str, listed: usize, in_timeline: usize) {
+        if listed != in_timeline {
+            self.faults.push(format!("{what}: {listed} {of}, but {in_timeline} in its timeline"));
+        }
+    }
+
+    /// What the gateway says of a party's offers is what the party saw.
+    fn compare(&mut self, answer: &RequestAnswer, party: &Party) {
+        let notes = party.notes();
+        for offer in answer.offers.iter().filter(|offer| offer.third_party == party.role.id) {
+            let id = &offer.delivery_id;
+            if has_been_delivered(offer, answer) && !notes.offers.contains(id) {
+                self.faults.push(format!("{id}: delivered, but {} never saw it", party.role.id));
+            }
+            let in_timeline = answer.entries("offer.answered").filter(|entry| entry.delivery_id == *id).count();
+            let taken = notes.answered.iter().filter(|(delivery, _)| delivery == id).count();
+            if in_timeline != taken {
+                self.faults.push(format!("{id}: {taken} answers taken with 200, {in_timeline} in the timeline"));
+            }
+        }
+    }
+
+    fn check(&mut self) {
+        let by_status: usize = self.by_status.values().sum();
+        if by_status != self.requests {
+            self.faults.push(format!("{} requests were placed, {by_status} are known", self.requests));
+        }
+        let whole = self.whole();
+        for (who, sums) in self.by_party.iter().map(|(party, sums)| (party.as_str(), *sums)).chain([("all", whole)]) {
+            if !sums.adds_up() {
+                self.faults.push(format!("{who}: the offers do not add up: {sums:?}"));
+            }
+        }
+    }
+
+    fn whole(&self) -> Sums {
+        self.by_party.values().fold(Sums::default(), Sums::plus)
+    }
+
+    /// Whether every request reached its end and every sum is right.
+    pub(super) fn is_good(&self) -> bool {
+        self.faults.is_empty() && self.ended == self.requests
+    }
+
+    /// Writes it.
+    pub(super) fn show(&self, screen: &Screen) {
+        screen.heading("Summary", "every number is read back from the API, and compared with what the parties saw");
+        let statuses: Vec<_> = self.by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
+        screen.line(&format!("\n{:>4} requests = {}", self.requests, statuses.join(" + ")));
+        screen.line(&heads());
+        for (party, sums) in &self.by_party {
+            screen.line(&sums.row(party));
+        }
+        screen.line(&style(self.whole().row("all")).bold().to_string());
+        for fault in &self.faults {
+            screen.line(&style(fault).red().to_string());
+        }
+        let verdict = if self.is_good() {
+            style(format!("\nAll {} requests reached their end, and every sum adds up.", self.requests)).green()
+        } else {
+            style(format!("\n{} of {} requests reached their end; {} sums are wrong.", self.ended, self.requests, self.faults.len())).red()
+        };
+        screen.line(&verdict.bold().to_string());
+    }
+}
+
+/// Whether the party is known to have it: by an attempt, an acknowledgement or an answer.
+fn has_been_delivered(offer: &OfferAnswer, answer: &RequestAnswer) -> bool {
+    let about_it = |kind| answer.entries(kind).filter(|entry| entry.delivery_id == offer.delivery_id);
+    offer.attempts.iter().any(|attempt| attempt.message == CREATED && attempt.outcome == "delivered")
+        || about_it("message.delivered").any(|entry| entry.message == CREATED)
+        || about_it("offer.answered").next().is_some()
+}
+
+fn heads() -> String {
+    let left = format!(
+        "\n{:WHO$} {:>7} = {:>8} + {:>9} + {:>7} + {:>4} + {:>4}",
+        "", "offers", "answered", "withdrawn", "expired", "dead", "open"
+    );
+    format!("{left}  | {:>9} | {:>8} = {:>7} + {:>6}", "delivered", "attempts", "arrived", "failed")
+}
+
+impl Sums {
+    fn add(&mut self, offer: &OfferAnswer, answer: &RequestAnswer) {
+        self.offers += 1;
+        self.answered += usize::from(offer.is_answered());
+        self.open += usize::from(offer.is_open());
+        match offer.status.as_str() {
+            "withdrawn" => self.withdrawn += 1,
+            "expired" => self.expired += 1,
+            "failed" => self.dead += 1,
+            _ => {}
+        }
+        self.delivered += usize::from(has_been_delivered(offer, answer));
+        self.attempts += offer.attempts.len();
+        self.arrived += offer.attempts.iter().filter(|attempt| attempt.outcome == "delivered").count();
+    }
+
+    fn plus(self, other: &Self) -> Self {
+        Self {
+            offers: self.offers + other.offers,
+            answered: self.answered + other.answered,
+            withdrawn: self.withdrawn + other.withdrawn,
+            expired: self.expired + other.expired,
+            dead: self.dead + other.dead,
+            open: self.open + other.open,
+            delivered: self.delivered + other.delivered,
+            attempts: self.attempts + other.attempts,
+            arrived: self.arrived + other.arrived,
+        }
+    }
+
+    /// Every offer stands in exactly one way; what was answered had been delivered; what is dead had not.
+    fn adds_up(&self) -> bool {
+        self.offers == self.answered + self.withdrawn + self.expired + self.dead + self.open
+            && (self.answered..=self.offers - self.dead).contains(&self.delivered)
+            && self.arrived <= self.attempts
+    }
+
+    fn row(&self, name: &str) -> String {
+        let offers = format!(
+            "{name:WHO$} {:>7} = {:>8} + {:>9} + {:>7} + {:>4} + {:>4}",
+            self.offers, self.answered, self.withdrawn, self.expired, self.dead, self.open
+        );
+        let failed = self.attempts - self.arrived;
+        format!("{offers}  | {:>9} | {:>8} = {:>7} + {failed:>6}", self.delivered, self.attempts, self.arrived)
+    }
+}
