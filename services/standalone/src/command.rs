@@ -42,7 +42,10 @@ enum Command {
 ///
 /// # Errors
 /// What went wrong, for the person at the terminal.
-pub async fn run(arguments: Arguments, lookup: impl Fn(&str) -> Option<String>) -> anyhow::Result<ExitCode> {
+pub async fn run(
+    arguments: Arguments,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Serve => {
             telemetry::start(&lookup, telemetry::SERVE)?;
@@ -70,7 +73,10 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 /// The demo has a data folder of its own, and its simulated third parties live on loopback.
 async fn demo(lookup: &impl Fn(&str) -> Option<String>, once: bool) -> anyhow::Result<ExitCode> {
     let mut config = Config::read(lookup)?;
-    let own_folder = lookup("MARKETPLACE_DATA_DIR").is_none().then(fresh_folder).transpose()?;
+    let own_folder = lookup("MARKETPLACE_DATA_DIR")
+        .is_none()
+        .then(fresh_folder)
+        .transpose()?;
     if let Some(folder) = &own_folder {
         config.data_dir.clone_from(folder);
     }
@@ -93,7 +99,11 @@ async fn demo(lookup: &impl Fn(&str) -> Option<String>, once: bool) -> anyhow::R
     if let Some(folder) = &own_folder {
         std::fs::remove_dir_all(folder).context("the demo's folder could not be removed")?;
     }
-    Ok(if ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if ended {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn fresh_folder() -> anyhow::Result<PathBuf> {

@@ -19,7 +19,12 @@ pub(crate) fn router(deps: request_router::Deps<Embedded>) -> Consumer {
         kinds: request_router::KINDS,
         handler: Arc::new(move |event| {
             let deps = deps.clone();
-            async move { request_router::handle(&event, &deps).await.map_err(router_error) }.boxed()
+            async move {
+                request_router::handle(&event, &deps)
+                    .await
+                    .map_err(router_error)
+            }
+            .boxed()
         }),
     }
 }
@@ -32,7 +37,13 @@ pub(crate) fn notifier<N: Notices>(deps: notifier::Deps<Embedded, N>) -> Consume
         kinds: notifier::KINDS,
         handler: Arc::new(move |event| {
             let deps = deps.clone();
-            async move { notifier::handle(&event, &deps).await.map(drop).map_err(notifier_error) }.boxed()
+            async move {
+                notifier::handle(&event, &deps)
+                    .await
+                    .map(drop)
+                    .map_err(notifier_error)
+            }
+            .boxed()
         }),
     }
 }
