@@ -97,7 +97,7 @@ impl<'a> At<'a> {
 }
 
 /// The fields that a group or anything within it has conditions on.
-type Paths = HashSet<Box<str>>;
+type Paths = HashSet<Arc<str>>;
 
 /// A group in the making: its members in the order of the text.
 struct Draft {
@@ -165,13 +165,14 @@ impl Draft {
 
     fn leaf(&mut self, items: &[Json], path: &str, at: &At<'_>) -> Result<(), PatternError> {
         let (conditions, may_be_absent) = conditions(items, at)?;
+        let name: Arc<str> = path.into();
         let leaf = Leaf {
-            path: path.into(),
+            path: Arc::clone(&name),
             pointer: at.pointer().into(),
             conditions,
             may_be_absent,
         };
-        if !self.paths.insert(path.into()) {
+        if !self.paths.insert(name) {
             return Err(at.refuse(format!("the field `{path}` is constrained twice")));
         }
         if self.ordered && self.choices.iter().any(|(_, paths)| paths.contains(path)) {

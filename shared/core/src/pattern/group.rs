@@ -9,7 +9,7 @@ use super::value::Scalar;
 #[derive(Debug)]
 pub(super) struct Leaf {
     /// The field's dotted path.
-    pub(super) path: Box<str>,
+    pub(super) path: Arc<str>,
     /// Where the pattern says it, as a JSON pointer.
     pub(super) pointer: Box<str>,
     /// Conditions, of which one must hold for one of the field's values.

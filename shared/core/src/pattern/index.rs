@@ -46,7 +46,7 @@ pub struct PatternIndex<K> {
     free_entries: Vec<usize>,
     rows: Vec<RowOf>,
     free_rows: Vec<Row>,
-    names: HashMap<Box<str>, usize>,
+    names: HashMap<Arc<str>, usize>,
     fields: Vec<FieldIndex>,
     free_fields: Vec<usize>,
     /// The fields that [`COMMON`] rows or more require.
@@ -156,7 +156,7 @@ impl<K: Clone + Eq + Hash> PatternIndex<K> {
     pub fn heap_bytes(&self) -> usize {
         let row = |row: &RowOf| size_of_val(&*row.leaves) + size_of::<RowOf>();
         let entry = size_of::<Option<Entry<K>>>() + size_of::<(K, usize)>() + 2 * size_of::<Row>();
-        let name = size_of::<(Box<str>, usize)>();
+        let name = size_of::<(Arc<str>, usize)>();
         self.entries.capacity() * entry
             + self.rows.iter().map(row).sum::<usize>()
             + self.names.keys().map(|key| key.len() + name).sum::<usize>()
@@ -254,7 +254,7 @@ impl<K> PatternIndex<K> {
     }
 
     /// The number of a field, a new one if need be.
-    fn field(&mut self, path: Box<str>) -> usize {
+    fn field(&mut self, path: Arc<str>) -> usize {
         let Self {
             names,
             fields,

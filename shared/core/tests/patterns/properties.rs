@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{generate, naive};
 
@@ -139,4 +139,47 @@ fn a_large_index_finds_what_matches() {
         total += keys.len();
     }
     assert!(total > 1_000, "{total}");
+}
+
+/// Equality alone, so that large sets of satisfied rows meet large sets of doubtful ones.
+#[test]
+fn a_large_index_of_equalities_finds_what_matches() {
+    let values = |number: usize| [json!(number % 2), json!(number % 7), json!(number % 90)];
+    let mut index = PatternIndex::default();
+    let mut entries = BTreeMap::new();
+    for number in 0..3_000_usize {
+        let [few, some, many] = values(number * 37);
+        let pattern = match number % 4 {
+            0 => json!({"few": [few], "some": [some], "many": [many]}),
+            1 => json!({"few": [few, 5], "some": [some]}),
+            2 => json!({"some": [some, 9], "many": [many, {"exists": false}]}),
+            _ => json!({"few": [few, {"exists": true}], "many": [many]}),
+        };
+        let pattern = Pattern::from_value(&pattern).expect("a pattern");
+        index.insert(number, &[&pattern]);
+        entries.insert(number, pattern);
+    }
+    for key in (0..3_000).filter(|key| key % 5 == 1) {
+        index.remove(&key);
+        entries.remove(&key);
+    }
+    for number in 0..200_usize {
+        let [few, some, many] = values(number);
+        let event = match number % 5 {
+            0 => json!({"few": few, "some": some}),
+            1 => json!({"few": [few, 1], "some": [some, 3, 9], "many": many}),
+            2 => json!({"some": some, "many": [many, 1, 2]}),
+            3 => json!({"few": "x", "some": [0, 1, 2, 3], "many": []}),
+            _ => json!({"few": few, "some": some, "many": many}),
+        };
+        let fields = Fields::new(&event);
+        let mut keys = Vec::new();
+        index.matches(&fields, &mut keys);
+        keys.sort_unstable();
+        let matching = entries
+            .iter()
+            .filter(|(_, pattern)| pattern.matches(&fields));
+        let expected: Vec<usize> = matching.map(|(key, _)| *key).collect();
+        assert_eq!(keys, expected, "{event}");
+    }
 }

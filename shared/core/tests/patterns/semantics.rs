@@ -147,6 +147,22 @@ fn conditions_within_an_array_of_objects_are_met_by_one_element() {
 }
 
 #[test]
+fn every_or_takes_part_in_every_combination() {
+    let pattern = r#"{"$or": [{"l": {"p": [1]}}, {"l": {"q": [1]}}],
+        "l": {"$or": [{"a": [1]}, {"e": [1]}]}}"#;
+    assert_answer(
+        pattern,
+        &json!({"l": [{"e": 1}, {"p": 1}, {"q": 1}, {"a": 1}]}),
+        false,
+    );
+    assert_answer(
+        pattern,
+        &json!({"l": [{"a": 1}, {"p": 1}, {"q": 1, "e": 1}]}),
+        true,
+    );
+}
+
+#[test]
 fn a_condition_inside_or_replaces_the_one_around_it() {
     let pattern = r#"{"a": ["1"], "$or": [{"a": ["2"]}, {"b": ["3"]}]}"#;
     assert_answer(pattern, &json!({"a": "2"}), true);
@@ -242,6 +258,34 @@ fn scope_and_filter_are_both_needed() {
         let mut keys = Vec::new();
         index.matches(&Fields::new(&json!({ "category": category })), &mut keys);
         assert_eq!(keys.len(), expected, "{category}");
+    }
+}
+
+#[test]
+fn more_combinations_than_an_index_keeps_apart_are_found_too() {
+    let pattern = r#"{"kind": ["x"],
+        "a": {"$or": [{"n": [1]}, {"n": [2], "m": ["y"]}, {"n": [3]}, {"n": [{"exists": false}]}]},
+        "b": {"$or": [{"n": [1]}, {"n": [{"prefix": "p"}]}, {"m": [3]}, {"m": [4]}]},
+        "c": {"$or": [{"n": [1]}, {"n": [2]}, {"n": [3]}, {"n": [{"anything-but": [3, 4, 5]}]}]}}"#;
+    for (event, expected) in [
+        (
+            json!({"kind": "x", "a": {"n": 1}, "b": {"n": 1}, "c": {"n": 1}}),
+            true,
+        ),
+        (
+            json!({"kind": "x", "a": {"n": 2, "m": "y"}, "b": {"n": "pq"}, "c": {"n": 9}}),
+            true,
+        ),
+        (
+            json!({"kind": "x", "a": {"n": 2, "m": "z"}, "b": {"n": "pq"}, "c": {"n": 9}}),
+            false,
+        ),
+        (json!({"kind": "x", "b": {"m": 4}, "c": {"n": 3}}), true),
+        (json!({"kind": "x", "b": {"m": 4}, "c": {"n": 4}}), false),
+        (json!({"kind": "x", "b": {"m": 5}, "c": {"n": 3}}), false),
+        (json!({"kind": "w", "b": {"m": 4}, "c": {"n": 3}}), false),
+    ] {
+        assert_answer(pattern, &event, expected);
     }
 }
 

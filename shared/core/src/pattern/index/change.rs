@@ -96,3 +96,30 @@ pub(super) fn sets_bytes<K>(sets: &HashMap<K, RowSet>, key: impl Fn(&K) -> usize
     let set = |(each, rows): (&K, &RowSet)| key(each) + rows.heap_bytes();
     table + sets.iter().map(set).sum::<usize>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::value::Literal;
+    use super::*;
+
+    #[test]
+    fn what_was_put_in_and_taken_out_leaves_nothing_behind() {
+        let condition = |text: &str| Condition::Equals(Literal::Text(text.into()));
+        let mut sets = HashMap::new();
+        let mut lists = HashMap::new();
+        for change in [Change::Insert, Change::Remove, Change::Remove] {
+            for row in 0..5 {
+                change_at(&mut sets, "key", change, row);
+                for text in ["a", "b"] {
+                    change_in(&mut lists, "key", &condition(text), change, row);
+                }
+                if change == Change::Insert {
+                    assert_eq!(lists["key"].len(), 2);
+                    assert_eq!(lists["key"][1].1.len(), sets["key"].len());
+                }
+            }
+        }
+        assert!(sets.is_empty());
+        assert!(lists.is_empty());
+    }
+}

@@ -8,25 +8,83 @@ use super::super::Pattern;
 use super::super::condition::Condition;
 use super::super::group::{Choice, Group, Leaf};
 
-/// The most conjunctions of a key. Patterns with more combinations of `$or`s keep what these share.
-const MOST: usize = 32;
+/// The most conjunctions of a key, and of conditions in all of them together. Patterns with more
+/// combinations of `$or`s keep what these share.
+const MOST: Size = Size {
+    conjunctions: 32,
+    conditions: 1_024,
+};
 
 /// Conditions on fields, at most one for each field.
-pub(super) type Conjunction = BTreeMap<Box<str>, Arc<Leaf>>;
+pub(super) type Conjunction = BTreeMap<Arc<str>, Arc<Leaf>>;
 
 /// The conjunctions for patterns of which all must match; at least one.
 pub(super) fn conjunctions(patterns: &[Pattern]) -> Vec<Conjunction> {
     let mut all = vec![Conjunction::new()];
+    let mut size = Size::ONE;
     for pattern in patterns {
         let group = &pattern.0.root;
-        let more = if group.combinations().saturating_mul(all.len()) <= MOST {
-            expand(group)
+        let expanded = size.times(Size::of(group));
+        if expanded.conjunctions == 1 || expanded.fits(MOST) {
+            size = expanded;
+            all = combine(&all, &expand(group));
         } else {
-            vec![shared(group)]
-        };
-        all = combine(&all, &more);
+            all = combine(&all, &[shared(group)]);
+        }
     }
     all
+}
+
+/// How much the combinations of a group's `$or`s amount to.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    conjunctions: usize,
+    conditions: usize,
+}
+
+impl Size {
+    const ONE: Self = Self {
+        conjunctions: 1,
+        conditions: 0,
+    };
+
+    fn of(group: &Group) -> Self {
+        let own = group.leaves.iter().map(|leaf| leaf.conditions.len());
+        let conditions = own.sum();
+        let size = Self {
+            conditions,
+            ..Self::ONE
+        };
+        group.choices.iter().fold(size, |size, choice| {
+            let branches = choice.branches.iter().map(Self::of);
+            let none = Self {
+                conjunctions: 0,
+                conditions: 0,
+            };
+            size.times(branches.fold(none, Self::plus))
+        })
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            conjunctions: self.conjunctions.saturating_add(other.conjunctions),
+            conditions: self.conditions.saturating_add(other.conditions),
+        }
+    }
+
+    /// Each of one combined with each of the other.
+    fn times(self, other: Self) -> Self {
+        let ours = self.conditions.saturating_mul(other.conjunctions);
+        let theirs = other.conditions.saturating_mul(self.conjunctions);
+        Self {
+            conjunctions: self.conjunctions.saturating_mul(other.conjunctions),
+            conditions: ours.saturating_add(theirs),
+        }
+    }
+
+    fn fits(self, most: Self) -> bool {
+        self.conjunctions <= most.conjunctions && self.conditions <= most.conditions
+    }
 }
 
 /// Every combination of a group's `$or`s.

@@ -234,4 +234,31 @@ mod tests {
         assert!(set.is_empty());
         assert_eq!(set.heap_bytes(), 0);
     }
+
+    #[test]
+    fn rows_are_removed_unless_another_set_has_them() {
+        let every = |step: usize, end: Row| {
+            let mut words = Vec::new();
+            for row in (0..end).step_by(step) {
+                set(&mut words, row);
+            }
+            words
+        };
+        for (step, end) in [(1, 1_000), (2, 300), (90, 1_000)] {
+            let mut rows = RowSet::default();
+            (0..end).step_by(step).for_each(|row| rows.insert(row));
+            for but in [
+                [every(3, 200), every(5, 900)],
+                [every(5, 900), every(3, 200)],
+            ] {
+                let mut bits = vec![u64::MAX; 16];
+                rows.remove_unless([&but[0], &but[1]], &mut bits);
+                for row in 0..1_024 {
+                    let removed = row < end && row % step as u32 == 0;
+                    let kept = !removed || contains(&but[0], row) || contains(&but[1], row);
+                    assert_eq!(contains(&bits, row), kept, "{step} {end} {row}");
+                }
+            }
+        }
+    }
 }
