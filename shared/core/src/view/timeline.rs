@@ -172,6 +172,13 @@ impl<'a> Entry<'a> {
                 self.reason = Some(reason);
                 self.attempts = Some(*attempts);
             }
+            Fact::MessageHeld {
+                delivery_id,
+                message,
+                ..
+            } => {
+                self.message("message.held", *delivery_id, *message);
+            }
             Fact::MessageReplayed {
                 delivery_id,
                 message,
