@@ -64,9 +64,15 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<bool> {
     let api = Api::new(demo.api)?;
     let operator = Credential::Bearer(demo.operator_token);
     let mut tasks = JoinSet::new();
-    screen.line(&style(format!("The marketplace serves on {}", api.base())).bold().to_string());
+    screen.line(
+        &style(format!("The marketplace serves on {}", api.base()))
+            .bold()
+            .to_string(),
+    );
     let parties = gather(&api, &operator, &screen, &mut tasks).await?;
-    let person = register_a_user(&api).await.context("no user could be registered")?;
+    let person = register_a_user(&api)
+        .await
+        .context("no user could be registered")?;
     let mut stage = Stage {
         watch: Watch::new(api.clone(), operator.clone(), screen.clone()),
         api: api.clone(),
@@ -96,7 +102,10 @@ async fn gather(
     screen: &Screen,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Vec<Arc<Party>>> {
-    screen.heading("Third parties join", "each with its own endpoint, its own filter and its own manners");
+    screen.heading(
+        "Third parties join",
+        "each with its own endpoint, its own filter and its own manners",
+    );
     let mut parties = Vec::new();
     for role in cast::roles() {
         let id = role.id;
@@ -112,18 +121,32 @@ async fn register_a_user(api: &Api) -> anyhow::Result<Person> {
     let email = format!("ada-{}@example.com", Uuid::now_v7().simple());
     let nobody = &Credential::Nobody;
     let account = json!({"email": email, "password": password, "name": "Ada"});
-    api.post(nobody, "/v1/users", &account).await?.expect(StatusCode::CREATED)?;
+    api.post(nobody, "/v1/users", &account)
+        .await?
+        .expect(StatusCode::CREATED)?;
     let session = json!({"email": email, "password": password});
-    let session = api.post(nobody, "/v1/sessions", &session).await?.expect(StatusCode::OK)?;
+    let session = api
+        .post(nobody, "/v1/sessions", &session)
+        .await?
+        .expect(StatusCode::OK)?;
     let token = Credential::Bearer(text(&session, "access_token")?.into());
-    Ok(Person { email, password, token })
+    Ok(Person {
+        email,
+        password,
+        token,
+    })
 }
 
 fn what_next(screen: &Screen, api: &Api, person: &Person) {
     let base = api.base();
     let session = json!({"email": person.email, "password": person.password});
-    screen.heading("It keeps serving", "the third parties answer on; Ctrl-C ends it. Ask for something yourself:");
+    screen.heading(
+        "It keeps serving",
+        "the third parties answer on; Ctrl-C ends it. Ask for something yourself:",
+    );
     screen.line(&format!("\nTOKEN=$(curl -s {base}/v1/sessions -H 'content-type: application/json' -d '{session}' | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')"));
     screen.line(&format!("curl -s {base}/v1/requests -H \"authorization: Bearer $TOKEN\" -H 'content-type: application/json' -d '{{\"category\": \"books\", \"region\": \"eu\"}}'"));
-    screen.line(&format!("curl -s {base}/v1/requests?limit=1 -H \"authorization: Bearer $TOKEN\""));
+    screen.line(&format!(
+        "curl -s {base}/v1/requests?limit=1 -H \"authorization: Bearer $TOKEN\""
+    ));
 }

@@ -67,7 +67,10 @@ pub(super) async fn join(
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<Party>> {
     let key = Credential::Key(register(&role, api, operator).await?.into());
-    let seed = role.id.bytes().fold(0, |seed: u64, byte| seed * 31 + u64::from(byte));
+    let seed = role
+        .id
+        .bytes()
+        .fold(0, |seed: u64, byte| seed.rotate_left(7) ^ u64::from(byte));
     let party = Arc::new(Party {
         role,
         api: api.clone(),
@@ -78,7 +81,11 @@ pub(super) async fn join(
         notes: Mutex::default(),
     });
     let filter = json!({ "pattern": party.role.filter });
-    party.api.put(&party.key, "/v1/me/filter", &filter).await?.expect(StatusCode::OK)?;
+    party
+        .api
+        .put(&party.key, "/v1/me/filter", &filter)
+        .await?
+        .expect(StatusCode::OK)?;
     let delivery = if party.role.manner == Manner::Polling {
         tasks.spawn(inbox::poll(Arc::clone(&party)));
         json!({"mode": "poll"})
@@ -88,7 +95,11 @@ pub(super) async fn join(
         tasks.spawn(endpoint::serve(Arc::clone(&party), listener));
         party.push_to(&origin)
     };
-    party.api.put(&party.key, "/v1/me/delivery", &delivery).await?.expect(StatusCode::OK)?;
+    party
+        .api
+        .put(&party.key, "/v1/me/delivery", &delivery)
+        .await?
+        .expect(StatusCode::OK)?;
     party.introduce(&delivery);
     Ok(party)
 }
@@ -105,21 +116,31 @@ async fn register(role: &Role, api: &Api, operator: &Credential) -> anyhow::Resu
     }
     let reply = api.post(operator, "/v1/third-parties", &profile).await?;
     if reply.status != StatusCode::CONFLICT {
-        let made = reply.expect(StatusCode::CREATED).with_context(|| format!("{} cannot join", role.id))?;
+        let made = reply
+            .expect(StatusCode::CREATED)
+            .with_context(|| format!("{} cannot join", role.id))?;
         return text(&made, "api_key");
     }
     let path = format!("/v1/third-parties/{}/keys", role.id);
-    let made = api.post(operator, &path, &json!({"environment": "prod"})).await?;
+    let made = api
+        .post(operator, &path, &json!({"environment": "prod"}))
+        .await?;
     text(&made.expect(StatusCode::CREATED)?, "api_key")
 }
 
 impl Party {
     fn push_to(&self, origin: &str) -> Value {
-        let path = if self.role.manner == Manner::Moved { endpoint::OLD_PATH } else { endpoint::PATH };
+        let path = if self.role.manner == Manner::Moved {
+            endpoint::OLD_PATH
+        } else {
+            endpoint::PATH
+        };
         let auth = match self.role.lock {
             Lock::Open => json!({"type": "none"}),
             Lock::ApiKey => json!({"type": "api-key", "name": KEY_HEADER, "value": self.password}),
-            Lock::Basic => json!({"type": "basic", "username": self.role.id, "password": self.password}),
+            Lock::Basic => {
+                json!({"type": "basic", "username": self.role.id, "password": self.password})
+            }
         };
         json!({"mode": "push", "url": format!("{origin}{path}"), "transport": self.role.transport, "auth": auth})
     }
@@ -150,7 +171,10 @@ impl Party {
             (Some("push"), Some(auth)) => format!("push, {}, {auth}", self.role.transport),
             _ => "poll".to_owned(),
         };
-        let what = format!("({}; {reached}) wants {wants}{scope}", self.role.manner.about());
+        let what = format!(
+            "({}; {reached}) wants {wants}{scope}",
+            self.role.manner.about()
+        );
         self.screen.line(&format!("  {:15} {what}", self.role.id));
     }
 
@@ -159,12 +183,22 @@ impl Party {
     /// # Errors
     /// When the gateway refuses.
     pub(super) async fn correct_its_address(&self) -> anyhow::Result<()> {
-        let me = self.api.get(&self.key, "/v1/me").await?.expect(StatusCode::OK)?;
+        let me = self
+            .api
+            .get(&self.key, "/v1/me")
+            .await?
+            .expect(StatusCode::OK)?;
         let old = text(&me["delivery"], "url")?;
         let mut delivery = self.push_to("");
         delivery["url"] = old.replace(endpoint::OLD_PATH, endpoint::PATH).into();
-        self.api.put(&self.key, "/v1/me/delivery", &delivery).await?.expect(StatusCode::OK)?;
-        self.screen.aside(self.role.id, &format!("corrects its address to {}", delivery["url"]));
+        self.api
+            .put(&self.key, "/v1/me/delivery", &delivery)
+            .await?
+            .expect(StatusCode::OK)?;
+        self.screen.aside(
+            self.role.id,
+            &format!("corrects its address to {}", delivery["url"]),
+        );
         Ok(())
     }
 

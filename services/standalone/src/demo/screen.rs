@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     io::Write as _,
+    mem,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -12,9 +13,10 @@ use std::{
 
 use console::style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::Timestamp;
 use marketplace_core::ports::Clock as _;
 use platform_embedded::clock::SystemClock;
+
+use super::line::Line;
 
 /// How wide the column of names is: the longest name in the demo.
 pub(super) const WHO: usize = 15;
@@ -25,8 +27,10 @@ const TICK: Duration = Duration::from_millis(120);
 /// Where there are no bars, a line tells how far it is after so many requests.
 const TOLD_EVERY: usize = 20;
 
-const WHOLE: &str = "{spinner:.cyan} {msg:15} [{bar:40.cyan/blue}] {pos}/{len} requests at their end";
-const PARTY: &str = "  {prefix:15} [{bar:40.green/black.bright}] {pos}/{len} offers answered or ended";
+const WHOLE: &str =
+    "{spinner:.cyan} {msg:15} [{bar:40.cyan/blue}] {pos}/{len} requests at their end";
+const PARTY: &str =
+    "  {prefix:15} [{bar:40.green/black.bright}] {pos}/{len} offers answered or ended";
 
 /// Where the demo writes. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -37,6 +41,7 @@ struct Inner {
     bars: MultiProgress,
     whole: ProgressBar,
     parties: Mutex<HashMap<String, ProgressBar>>,
+    asides: Mutex<Vec<Line>>,
     told: AtomicUsize,
 }
 
@@ -45,7 +50,13 @@ impl Screen {
     pub(super) fn new() -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
         let whole = bars.add(bar(WHOLE));
-        Self(Arc::new(Inner { bars, whole, parties: Mutex::default(), told: AtomicUsize::new(0) }))
+        Self(Arc::new(Inner {
+            bars,
+            whole,
+            parties: Mutex::default(),
+            asides: Mutex::default(),
+            told: AtomicUsize::new(0),
+        }))
     }
 
     fn has_bars(&self) -> bool {
@@ -63,19 +74,44 @@ impl Screen {
     }
 
     /// A line of the timeline: when, who or which request, what.
-    pub(super) fn event(&self, at: Timestamp, who: &str, what: &str) {
-        let time = at.strftime("%H:%M:%S%.3f").to_string();
-        self.line(&format!("{}  {who:WHO$}  {what}", style(time).dim()));
+    pub(super) fn event(&self, line: &Line) {
+        let time = line.at.strftime("%H:%M:%S%.3f").to_string();
+        self.line(&format!(
+            "{}  {:WHO$}  {}",
+            style(time).dim(),
+            line.who,
+            line.text
+        ));
     }
 
-    /// What a simulated party does or sees, now.
+    /// What a simulated party does or sees, now; shown when the timeline has got as far.
     pub(super) fn aside(&self, who: &str, what: &str) {
-        self.event(SystemClock.now(), who, &style(what).dim().to_string());
+        let text = style(what).dim().to_string();
+        let line = Line {
+            at: SystemClock.now(),
+            sequence: 0,
+            who: who.to_owned(),
+            text,
+        };
+        self.0
+            .asides
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line);
+    }
+
+    /// The asides since they were last taken.
+    pub(super) fn take_asides(&self) -> Vec<Line> {
+        mem::take(&mut *self.0.asides.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The title of what comes next, and a sentence about it.
     pub(super) fn heading(&self, title: &str, about: &str) {
-        self.line(&format!("\n{}  {}", style(title).bold(), style(about).dim()));
+        self.line(&format!(
+            "\n{}  {}",
+            style(title).bold(),
+            style(about).dim()
+        ));
     }
 
     /// How many of the requests have reached their end.
@@ -83,24 +119,36 @@ impl Screen {
         set(&self.0.whole, ended, of);
         let steps = ended / TOLD_EVERY;
         if !self.has_bars() && self.0.told.swap(steps, Ordering::Relaxed) < steps {
-            self.line(&format!("-- {ended} of {of} requests have reached their end"));
+            self.line(&format!(
+                "-- {ended} of {of} requests have reached their end"
+            ));
         }
     }
 
     /// How many of a party's offers are answered or ended.
     pub(super) fn party_progress(&self, party: &str, ended: usize, of: usize) {
-        let mut parties = self.0.parties.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut parties = self
+            .0
+            .parties
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let row = parties.entry(party.to_owned()).or_insert_with(|| {
             self.0.whole.set_message("marketplace");
             self.0.whole.enable_steady_tick(TICK);
-            self.0.bars.insert_before(&self.0.whole, bar(PARTY).with_prefix(party.to_owned()))
+            self.0
+                .bars
+                .insert_before(&self.0.whole, bar(PARTY).with_prefix(party.to_owned()))
         });
         set(row, ended, of);
     }
 
     /// Takes the bars away: only lines follow.
     pub(super) fn clear(&self) {
-        let parties = self.0.parties.lock().unwrap_or_else(PoisonError::into_inner);
+        let parties = self
+            .0
+            .parties
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for row in parties.values() {
             row.finish_and_clear();
         }
@@ -110,7 +158,8 @@ impl Screen {
 
 fn bar(template: &str) -> ProgressBar {
     // The templates are constants of this file; a bar in another style would do as well.
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style.progress_chars("━╸─"))
 }
 

@@ -1,6 +1,6 @@
 //! The sums at the end, each computed in two ways from what the API answers, and compared with what the parties saw.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use console::style;
 
@@ -41,7 +41,10 @@ impl Summary {
         answers: impl Iterator<Item = &'a RequestAnswer>,
         parties: &[Arc<Party>],
     ) -> Self {
-        let mut summary = Self { requests: placed, ..Self::default() };
+        let mut summary = Self {
+            requests: placed,
+            ..Self::default()
+        };
         for answer in answers {
             summary.add(answer);
             for party in parties {
@@ -56,31 +59,66 @@ impl Summary {
         self.ended += usize::from(answer.has_reached_its_end());
         *self.by_status.entry(answer.status.clone()).or_default() += 1;
         for offer in &answer.offers {
-            self.by_party.entry(offer.third_party.clone()).or_default().add(offer, answer);
+            self.by_party
+                .entry(offer.third_party.clone())
+                .or_default()
+                .add(offer, answer);
         }
-        let withdrawn = answer.offers.iter().filter(|offer| offer.status == "withdrawn").count();
-        self.same(&answer.id, "offers", answer.offers.len(), answer.entries("offer.created").count());
-        self.same(&answer.id, "withdrawn offers", withdrawn, answer.entries("offer.withdrawn").count());
+        let withdrawn = answer
+            .offers
+            .iter()
+            .filter(|offer| offer.status == "withdrawn")
+            .count();
+        self.same(
+            &answer.id,
+            "offers",
+            answer.offers.len(),
+            answer.entries("offer.created").count(),
+        );
+        self.same(
+            &answer.id,
+            "withdrawn offers",
+            withdrawn,
+            answer.entries("offer.withdrawn").count(),
+        );
     }
 
     fn same(&mut self, what: &str, of: &str, listed: usize, in_timeline: usize) {
         if listed != in_timeline {
-            self.faults.push(format!("{what}: {listed} {of}, but {in_timeline} in its timeline"));
+            self.faults.push(format!(
+                "{what}: {listed} {of}, but {in_timeline} in its timeline"
+            ));
         }
     }
 
     /// What the gateway says of a party's offers is what the party saw.
     fn compare(&mut self, answer: &RequestAnswer, party: &Party) {
         let notes = party.notes();
-        for offer in answer.offers.iter().filter(|offer| offer.third_party == party.role.id) {
+        for offer in answer
+            .offers
+            .iter()
+            .filter(|offer| offer.third_party == party.role.id)
+        {
             let id = &offer.delivery_id;
             if has_been_delivered(offer, answer) && !notes.offers.contains(id) {
-                self.faults.push(format!("{id}: delivered, but {} never saw it", party.role.id));
+                self.faults.push(format!(
+                    "{id}: delivered, but {} never saw it",
+                    party.role.id
+                ));
             }
-            let in_timeline = answer.entries("offer.answered").filter(|entry| entry.delivery_id == *id).count();
-            let taken = notes.answered.iter().filter(|(delivery, _)| delivery == id).count();
+            let in_timeline = answer
+                .entries("offer.answered")
+                .filter(|entry| entry.delivery_id == *id)
+                .count();
+            let taken = notes
+                .answered
+                .iter()
+                .filter(|(delivery, _)| delivery == id)
+                .count();
             if in_timeline != taken {
-                self.faults.push(format!("{id}: {taken} answers taken with 200, {in_timeline} in the timeline"));
+                self.faults.push(format!(
+                    "{id}: {taken} answers taken with 200, {in_timeline} in the timeline"
+                ));
             }
         }
     }
@@ -88,12 +126,21 @@ impl Summary {
     fn check(&mut self) {
         let by_status: usize = self.by_status.values().sum();
         if by_status != self.requests {
-            self.faults.push(format!("{} requests were placed, {by_status} are known", self.requests));
+            self.faults.push(format!(
+                "{} requests were placed, {by_status} are known",
+                self.requests
+            ));
         }
         let whole = self.whole();
-        for (who, sums) in self.by_party.iter().map(|(party, sums)| (party.as_str(), *sums)).chain([("all", whole)]) {
+        for (who, sums) in self
+            .by_party
+            .iter()
+            .map(|(party, sums)| (party.as_str(), *sums))
+            .chain([("all", whole)])
+        {
             if !sums.adds_up() {
-                self.faults.push(format!("{who}: the offers do not add up: {sums:?}"));
+                self.faults
+                    .push(format!("{who}: the offers do not add up: {sums:?}"));
             }
         }
     }
@@ -107,11 +154,27 @@ impl Summary {
         self.faults.is_empty() && self.ended == self.requests
     }
 
+    fn statuses(&self) -> String {
+        let mut statuses: Vec<_> = self.by_status.iter().collect();
+        statuses.sort_by_key(|(_, count)| Reverse(**count));
+        let terms: Vec<_> = statuses
+            .iter()
+            .map(|(status, count)| format!("{count} {status}"))
+            .collect();
+        terms.join(" + ")
+    }
+
     /// Writes it.
     pub(super) fn show(&self, screen: &Screen) {
-        screen.heading("Summary", "every number is read back from the API, and compared with what the parties saw");
-        let statuses: Vec<_> = self.by_status.iter().map(|(status, count)| format!("{count} {status}")).collect();
-        screen.line(&format!("\n{:>4} requests = {}", self.requests, statuses.join(" + ")));
+        screen.heading(
+            "Summary",
+            "every number is read back from the API, and compared with what the parties saw",
+        );
+        screen.line(&format!(
+            "\n{} requests = {}",
+            self.requests,
+            self.statuses()
+        ));
         screen.line(&heads());
         for (party, sums) in &self.by_party {
             screen.line(&sums.row(party));
@@ -121,9 +184,19 @@ impl Summary {
             screen.line(&style(fault).red().to_string());
         }
         let verdict = if self.is_good() {
-            style(format!("\nAll {} requests reached their end, and every sum adds up.", self.requests)).green()
+            style(format!(
+                "\nAll {} requests reached their end, and every sum adds up.",
+                self.requests
+            ))
+            .green()
         } else {
-            style(format!("\n{} of {} requests reached their end; {} sums are wrong.", self.ended, self.requests, self.faults.len())).red()
+            style(format!(
+                "\n{} of {} requests reached their end; {} sums are wrong.",
+                self.ended,
+                self.requests,
+                self.faults.len()
+            ))
+            .red()
         };
         screen.line(&verdict.bold().to_string());
     }
@@ -131,8 +204,15 @@ impl Summary {
 
 /// Whether the party is known to have it: by an attempt, an acknowledgement or an answer.
 fn has_been_delivered(offer: &OfferAnswer, answer: &RequestAnswer) -> bool {
-    let about_it = |kind| answer.entries(kind).filter(|entry| entry.delivery_id == offer.delivery_id);
-    offer.attempts.iter().any(|attempt| attempt.message == CREATED && attempt.outcome == "delivered")
+    let about_it = |kind| {
+        answer
+            .entries(kind)
+            .filter(|entry| entry.delivery_id == offer.delivery_id)
+    };
+    offer
+        .attempts
+        .iter()
+        .any(|attempt| attempt.message == CREATED && attempt.outcome == "delivered")
         || about_it("message.delivered").any(|entry| entry.message == CREATED)
         || about_it("offer.answered").next().is_some()
 }
@@ -142,7 +222,10 @@ fn heads() -> String {
         "\n{:WHO$} {:>7} = {:>8} + {:>9} + {:>7} + {:>4} + {:>4}",
         "", "offers", "answered", "withdrawn", "expired", "dead", "open"
     );
-    format!("{left}  | {:>9} | {:>8} = {:>7} + {:>6}", "delivered", "attempts", "arrived", "failed")
+    format!(
+        "{left}  | {:>9} | {:>8} = {:>7} + {:>6}",
+        "delivered", "attempts", "arrived", "failed"
+    )
 }
 
 impl Sums {
@@ -158,7 +241,11 @@ impl Sums {
         }
         self.delivered += usize::from(has_been_delivered(offer, answer));
         self.attempts += offer.attempts.len();
-        self.arrived += offer.attempts.iter().filter(|attempt| attempt.outcome == "delivered").count();
+        self.arrived += offer
+            .attempts
+            .iter()
+            .filter(|attempt| attempt.outcome == "delivered")
+            .count();
     }
 
     fn plus(self, other: &Self) -> Self {
@@ -188,6 +275,9 @@ impl Sums {
             self.offers, self.answered, self.withdrawn, self.expired, self.dead, self.open
         );
         let failed = self.attempts - self.arrived;
-        format!("{offers}  | {:>9} | {:>8} = {:>7} + {failed:>6}", self.delivered, self.attempts, self.arrived)
+        format!(
+            "{offers}  | {:>9} | {:>8} = {:>7} + {failed:>6}",
+            self.delivered, self.attempts, self.arrived
+        )
     }
 }

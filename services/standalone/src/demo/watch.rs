@@ -1,18 +1,18 @@
 //! Follows every request by what the API answers about it, and tells what is new.
 
-use std::{
-    collections::BTreeMap,
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use marketplace_core::ports::Clock as _;
+use platform_embedded::clock::SystemClock;
 use reqwest::StatusCode;
 use tokio::time::Instant;
 
 use super::{
     answers::RequestAnswer,
     api::{Api, Credential},
-    line::{self, Detail},
+    line::{self, Detail, Line},
     screen::Screen,
 };
 
@@ -22,6 +22,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Questions on the wire at once.
 const AT_ONCE: usize = 4;
 
+/// What has a time this long ago has been committed, so that an answer has it.
+const COMMIT: SignedDuration = SignedDuration::from_millis(50);
+
 /// All requests of the demo.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -29,6 +32,8 @@ pub(super) struct Watch {
     operator: Credential,
     screen: Screen,
     followed: Vec<Followed>,
+    /// What was seen and cannot be told yet, since something earlier may still come in.
+    untold: Vec<Line>,
     /// How much is told.
     pub(super) detail: Detail,
 }
@@ -45,12 +50,24 @@ struct Followed {
 impl Watch {
     /// Nothing to follow yet.
     pub(super) fn new(api: Api, operator: Credential, screen: Screen) -> Self {
-        Self { api, operator, screen, followed: Vec::new(), detail: Detail::Every }
+        Self {
+            api,
+            operator,
+            screen,
+            followed: Vec::new(),
+            untold: Vec::new(),
+            detail: Detail::Every,
+        }
     }
 
     /// From now on this request too.
     pub(super) fn follow(&mut self, id: &str) {
-        self.followed.push(Followed { id: id.to_owned(), told: 0, answer: None, settled: false });
+        self.followed.push(Followed {
+            id: id.to_owned(),
+            told: 0,
+            answer: None,
+            settled: false,
+        });
         self.show_progress();
     }
 
@@ -63,7 +80,9 @@ impl Watch {
 
     /// Every request as it was last seen; those never seen are missing.
     pub(super) fn answers(&self) -> impl Iterator<Item = &RequestAnswer> {
-        self.followed.iter().filter_map(|request| request.answer.as_ref())
+        self.followed
+            .iter()
+            .filter_map(|request| request.answer.as_ref())
     }
 
     /// How many requests there are.
@@ -78,11 +97,10 @@ impl Watch {
     pub(super) async fn until_settled(&mut self, deadline: Instant) -> anyhow::Result<bool> {
         loop {
             self.sweep().await?;
-            if self.followed.iter().all(|request| request.settled) {
-                return Ok(true);
-            }
-            if Instant::now() >= deadline {
-                return Ok(false);
+            let settled = self.followed.iter().all(|request| request.settled);
+            if settled || Instant::now() >= deadline {
+                self.tell(Timestamp::MAX);
+                return Ok(settled);
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -114,28 +132,53 @@ impl Watch {
     }
 
     async fn sweep(&mut self) -> anyhow::Result<()> {
+        let complete_until = SystemClock.now() - COMMIT;
         let (api, operator) = (&self.api, &self.operator);
-        let open = self.followed.iter().enumerate().filter(|(_, request)| !request.settled);
-        let questions = open.map(|(index, request)| async move { anyhow::Ok((index, ask(api, operator, &request.id).await?)) });
-        let answers: Vec<_> = stream::iter(questions).buffer_unordered(AT_ONCE).try_collect().await?;
-        let mut lines = Vec::new();
+        let open = self
+            .followed
+            .iter()
+            .enumerate()
+            .filter(|(_, request)| !request.settled);
+        let questions = open.map(|(index, request)| async move {
+            anyhow::Ok((index, ask(api, operator, &request.id).await?))
+        });
+        let answers: Vec<_> = stream::iter(questions)
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        self.untold.extend(self.screen.take_asides());
         for (index, answer) in answers {
             let request = &mut self.followed[index];
-            lines.extend(line::lines(&answer, request.told, self.detail));
-            request.told = answer.timeline.iter().map(|entry| entry.sequence).max().unwrap_or(0);
+            self.untold
+                .extend(line::lines(&answer, request.told, self.detail));
+            request.told = answer
+                .timeline
+                .iter()
+                .map(|entry| entry.sequence)
+                .max()
+                .unwrap_or(0);
             request.settled = answer.is_settled();
             request.answer = Some(answer);
         }
-        lines.sort_by_key(|line| line.sequence);
-        for line in lines {
-            self.screen.event(line.at, &line.request, &line.text);
-        }
+        self.tell(complete_until);
         self.show_progress();
         Ok(())
     }
 
+    /// Tells what happened until then, in order.
+    fn tell(&mut self, until: Timestamp) {
+        self.untold.sort_by_key(|line| (line.at, line.sequence));
+        let told = self.untold.partition_point(|line| line.at <= until);
+        for line in self.untold.drain(..told) {
+            self.screen.event(&line);
+        }
+    }
+
     fn show_progress(&self) {
-        let ended = self.answers().filter(|answer| answer.has_reached_its_end()).count();
+        let ended = self
+            .answers()
+            .filter(|answer| answer.has_reached_its_end())
+            .count();
         self.screen.progress(ended, self.count());
         let mut parties: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for offer in self.answers().flat_map(|answer| &answer.offers) {

@@ -48,7 +48,10 @@ pub(super) fn begin(party: &Arc<Party>, message: Message) {
         WITHDRAWN => {
             notes.withdrawn.insert(message.delivery_id);
             drop(notes);
-            party.screen.aside(party.role.id, "is told that an offer is withdrawn, and stops");
+            party.screen.aside(
+                party.role.id,
+                "is told that an offer is withdrawn, and stops",
+            );
         }
         _ => {}
     }
@@ -65,9 +68,15 @@ async fn answer(party: Arc<Party>, delivery_id: String) {
             return;
         };
         if reply.status == StatusCode::OK {
-            party.notes().answered.insert((delivery_id.clone(), (*status).to_owned()));
+            party
+                .notes()
+                .answered
+                .insert((delivery_id.clone(), (*status).to_owned()));
         } else {
-            party.screen.aside(party.role.id, &format!("says {status}, hears {}: {}", reply.status, reply.detail()));
+            party.screen.aside(
+                party.role.id,
+                &format!("says {status}, hears {}: {}", reply.status, reply.detail()),
+            );
             return;
         }
     }
@@ -89,6 +98,8 @@ async fn say(party: &Party, delivery_id: &str, status: &str) -> Option<Reply> {
         }
         tokio::time::sleep(AGAIN_AFTER).await;
     }
-    party.screen.aside(party.role.id, &format!("could not say {status}"));
+    party
+        .screen
+        .aside(party.role.id, &format!("could not say {status}"));
     None
 }
