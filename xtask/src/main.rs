@@ -26,7 +26,7 @@ struct Arguments {
 enum Command {
     /// Run every test of the workspace, or those that the arguments after `--` select.
     Test {
-        /// Handed to the test runner as they are, such as a part of a test's name.
+        /// Handed to the test runner as they are, such as a part of a test's name, or `-E 'package(tests)'`.
         #[arg(last = true)]
         filter: Vec<String>,
     },

@@ -51,10 +51,11 @@ fn build(workspace: &Workspace) -> anyhow::Result<Option<PathBuf>> {
     Ok(exists.then(|| workspace.target.join("debug/marketplace")))
 }
 
-/// The runner: nextest, which runs each test in its own process, or else cargo's own.
+/// The runner: nextest, which runs each test in its own process, or else cargo's own. Every crate is named, since
+/// cargo alone would take the workspace's default member.
 fn runner(workspace: &Workspace) -> Step {
     match tools::NEXTEST.step(workspace) {
-        Ok(step) => step.args(["run", "--locked"]),
+        Ok(step) => step.args(["run", "--locked", "--workspace"]),
         Err(error) => {
             say(&format!(
                 "{error:#}; running the tests with cargo's own runner"
