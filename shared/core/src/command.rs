@@ -79,7 +79,10 @@ pub struct Decision<R> {
 impl<R> Decision<R> {
     /// Nothing to write.
     pub fn unchanged(reply: R) -> Self {
-        Self { change: Change::default(), reply }
+        Self {
+            change: Change::default(),
+            reply,
+        }
     }
 }
 
@@ -94,7 +97,8 @@ pub struct Change {
     pub offers: Vec<Offer>,
     /// An attempt to add to an offer's record; its number is the offer's `attempts`.
     pub attempt: Option<(DeliveryId, Attempt)>,
-    /// That a notice went out: the journal sequence that it told of, and the channel.
+    /// That a notice went out: the journal sequence that it told of, and the channel. If that is recorded already,
+    /// nothing of this change is written: whoever did the same at the same time was first.
     pub notice: Option<(u64, &'static str)>,
     /// Journal rows, in order: timeline entries and outgoing events in one.
     pub facts: Vec<Fact>,

@@ -4,12 +4,7 @@ use event_schema::id::{DeliveryId, RequestId};
 use jiff::Timestamp;
 
 use super::{Change, Command, Decision, Needs, Refusal};
-use crate::{
-    fact::Fact,
-    lifecycle::OfferState,
-    offer::INBOX_LIFETIME,
-    request::Aggregate,
-};
+use crate::{fact::Fact, lifecycle::OfferState, offer::INBOX_LIFETIME, request::Aggregate};
 
 /// Takes a message out of the inbox when its time is over; an offer still pending is `expired` then.
 #[derive(Clone, Debug)]
@@ -32,13 +27,21 @@ impl Command for Expire {
     }
 
     fn needs(&self) -> Needs {
-        Needs::OfferAlone(self.delivery_id)
+        // With the head: the event that it causes names the user.
+        Needs::Offers(vec![self.delivery_id])
     }
 
     fn decide(&self, state: &Aggregate) -> Result<Decision<()>, Refusal> {
-        let mut offer = state.offer(self.delivery_id).ok_or(Refusal::NotFound)?.clone();
+        let mut offer = state
+            .offer(self.delivery_id)
+            .ok_or(Refusal::NotFound)?
+            .clone();
         let over = |created: Timestamp| self.at.duration_since(created) >= INBOX_LIFETIME;
-        if offer.message.take_if(|message| over(message.created_at)).is_none() {
+        if offer
+            .message
+            .take_if(|message| over(message.created_at))
+            .is_none()
+        {
             return Ok(Decision::unchanged(()));
         }
         let mut change = Change::default();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Change, Command, Decision, Needs, Refusal};
 use crate::{fact::Fact, request::Aggregate};
 
-/// Records that a notice went out; the caller has checked that it had not.
+/// Records that a notice went out; a repeat changes nothing (see [`Change::notice`]).
 #[derive(Clone, Debug)]
 pub struct RecordNotice {
     /// The request that it was about.
@@ -38,7 +38,10 @@ impl Command for RecordNotice {
         state.head.as_ref().ok_or(Refusal::NotFound)?;
         let change = Change {
             notice: Some((self.sequence, self.channel)),
-            facts: vec![Fact::UserTold { channel: self.channel.to_owned(), of: self.sequence }],
+            facts: vec![Fact::UserTold {
+                channel: self.channel.to_owned(),
+                of: self.sequence,
+            }],
             cause: Some(self.sequence),
             ..Change::default()
         };

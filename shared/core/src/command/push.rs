@@ -42,7 +42,9 @@ pub struct RecordAttempt {
 }
 
 impl Command for RecordAttempt {
-    type Reply = ();
+    /// When the offer's message is due next: by its schedule, at the end of a lease that was taken meanwhile, or at
+    /// once because it is another message by now. None when no push of it is due any more.
+    type Reply = Option<Timestamp>;
 
     fn request(&self) -> RequestId {
         self.delivery_id.request()
@@ -56,7 +58,7 @@ impl Command for RecordAttempt {
         Needs::OfferAlone(self.delivery_id)
     }
 
-    fn decide(&self, state: &Aggregate) -> Result<Decision<()>, Refusal> {
+    fn decide(&self, state: &Aggregate) -> Result<Decision<Option<Timestamp>>, Refusal> {
         let before = state.offer(self.delivery_id).ok_or(Refusal::NotFound)?;
         let mut offer = Offer {
             attempts: before.attempts + 1,
@@ -75,13 +77,17 @@ impl Command for RecordAttempt {
         {
             self.tell_of_the_withdrawal(before, &mut offer);
         }
+        let due = offer
+            .message
+            .as_ref()
+            .and_then(|message| message.next_attempt_at);
         let change = Change {
             offers: vec![offer],
             attempt: Some((self.delivery_id, self.attempt.clone())),
             facts,
             ..Change::default()
         };
-        Ok(Decision { change, reply: () })
+        Ok(Decision { change, reply: due })
     }
 }
 
@@ -89,8 +95,10 @@ impl RecordAttempt {
     /// The attempt was of the message that is waiting.
     fn settle(&self, offer: &mut Offer) -> Option<Fact> {
         let message = offer.message.as_mut()?;
-        message.attempts += 1;
-        message.first_attempt_at.get_or_insert(self.attempt.at);
+        if self.disposition != Disposition::Hold {
+            message.attempts += 1;
+            message.first_attempt_at.get_or_insert(self.attempt.at);
+        }
         match &self.disposition {
             Disposition::Delivered => {
                 offer.message = None;

@@ -39,11 +39,18 @@ impl MakeOffers {
     #[must_use]
     pub fn batches(whole: Self) -> Vec<Self> {
         let total = u32::try_from(whole.parties.len()).unwrap_or(u32::MAX);
-        let empty = || Self { parties: Vec::new(), last_of: None, ..whole.clone() };
+        let empty = || Self {
+            parties: Vec::new(),
+            last_of: None,
+            ..whole.clone()
+        };
         let mut batches: Vec<Self> = whole
             .parties
             .chunks(MAX_OFFERS)
-            .map(|chunk| Self { parties: chunk.to_vec(), ..empty() })
+            .map(|chunk| Self {
+                parties: chunk.to_vec(),
+                ..empty()
+            })
             .collect();
         if batches.is_empty() {
             batches.push(empty());
@@ -67,6 +74,11 @@ impl Command for MakeOffers {
     }
 
     fn needs(&self) -> Needs {
+        if self.parties.is_empty() {
+            // An earlier try, broken off, may have found parties that are no longer eligible: then their offers
+            // stand, and the request is not unmatched.
+            return Needs::AllOffers;
+        }
         let id = |party| delivery_id(self.request, party, self.environment, FIRST_ROUND);
         Needs::Offers(self.parties.iter().map(id).collect())
     }
@@ -76,19 +88,37 @@ impl Command for MakeOffers {
         if head.routed.is_some() || head.cancelled_at.is_some() {
             return Ok(Decision::unchanged(()));
         }
-        let mut change = Change { cause: self.cause, ..Change::default() };
+        let mut change = Change {
+            cause: self.cause,
+            ..Change::default()
+        };
         // Somebody may have won on the strength of an earlier batch: then nobody else is told any more.
         let still_open = self.parties.iter().filter(|_| head.winner.is_none());
         for party in still_open {
-            let offer = Offer::new(self.request, party.clone(), self.environment, FIRST_ROUND, self.at);
+            let offer = Offer::new(
+                self.request,
+                party.clone(),
+                self.environment,
+                FIRST_ROUND,
+                self.at,
+            );
             if state.offer(offer.delivery_id).is_none() {
                 change.facts.push(Fact::offer_created(&offer));
                 change.offers.push(offer);
             }
         }
         if let Some(offers) = self.last_of {
-            let routed = Routed { at: self.at, offers, registry_version: self.registry_version };
-            change.head = Some(crate::request::Head { routed: Some(routed), ..head.clone() });
+            let made = u32::try_from(state.offers.len()).unwrap_or(u32::MAX);
+            let offers = offers.max(made);
+            let routed = Routed {
+                at: self.at,
+                offers,
+                registry_version: self.registry_version,
+            };
+            change.head = Some(crate::request::Head {
+                routed: Some(routed),
+                ..head.clone()
+            });
             if offers == 0 {
                 change.facts.push(Fact::RequestUnmatched);
             }
