@@ -200,24 +200,7 @@ fn interval(operand: &Json, at: &At<'_>) -> Result<Interval, PatternError> {
         _ => return Err(at.refuse("must be one comparison and its number, or two of each")),
     };
     match (first, second) {
-        (("=", at), None) => {
-            let bound = Some(Bound {
-                at,
-                inclusive: true,
-            });
-            Ok(Interval {
-                low: bound,
-                high: bound,
-            })
-        }
-        ((sign @ (">" | ">="), low), None) => Ok(Interval {
-            low: bound(sign, low),
-            high: None,
-        }),
-        ((sign, high), None) => Ok(Interval {
-            low: None,
-            high: bound(sign, high),
-        }),
+        (one, None) => Ok(half_line(one)),
         ((low_sign @ (">" | ">="), low), Some((high_sign @ ("<" | "<="), high))) => {
             if low.compare(high).is_ge() {
                 return Err(at.refuse("the lower bound must be less than the upper bound"));
@@ -228,6 +211,25 @@ fn interval(operand: &Json, at: &At<'_>) -> Result<Interval, PatternError> {
             })
         }
         _ => Err(at.refuse("two comparisons must be a lower bound and then an upper bound")),
+    }
+}
+
+/// The numbers for which one comparison holds.
+fn half_line((sign, number): (&str, Number)) -> Interval {
+    let bound = bound(sign, number);
+    match sign {
+        "=" => Interval {
+            low: bound,
+            high: bound,
+        },
+        ">" | ">=" => Interval {
+            low: bound,
+            high: None,
+        },
+        _ => Interval {
+            low: None,
+            high: bound,
+        },
     }
 }
 

@@ -102,8 +102,8 @@ impl FieldIndex {
 
     /// Narrows in one pass over the bits, when doubtful rows are all there is and at most two large
     /// sets of them are satisfied; answers whether it did. Small sets are put back afterwards.
-    fn narrow_at_once(
-        &self,
+    fn narrow_at_once<'i>(
+        &'i self,
         values: &[Placed<'_>],
         kept: &mut [u64],
         scratch: &mut Scratch,
@@ -112,25 +112,24 @@ impl FieldIndex {
         let mut sets = 0;
         let mut largest = 0;
         scratch.back.clear();
-        for placed in values {
-            let Some(satisfying) = &self.satisfying else {
-                break;
-            };
-            satisfying.each(placed.value, &mut |rows| {
-                largest = largest.max(rows.len());
-                match rows {
-                    RowSet::Few(rows) => {
-                        let left = rows.iter().filter(|&&row| contains(kept, row));
-                        scratch.back.extend(left);
-                    }
-                    RowSet::Many(words, _) => {
-                        if let Some(free) = satisfied.get_mut(sets) {
-                            *free = words;
-                        }
-                        sets += 1;
-                    }
+        let mut visit = |rows: &'i RowSet| {
+            largest = largest.max(rows.len());
+            match rows {
+                RowSet::Few(rows) => {
+                    let left = rows.iter().filter(|&&row| contains(kept, row));
+                    scratch.back.extend(left);
                 }
-            });
+                RowSet::Many(words, _) => {
+                    if let Some(free) = satisfied.get_mut(sets) {
+                        *free = words;
+                    }
+                    sets += 1;
+                }
+            }
+        };
+        if let Some(satisfying) = &self.satisfying {
+            let values = values.iter().map(|placed| placed.value);
+            values.for_each(|value| satisfying.each(value, &mut visit));
         }
         if largest == self.doubtful.len() {
             // Every doubtful row is satisfied, as with a source that all ask for.
