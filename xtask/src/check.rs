@@ -69,6 +69,13 @@ fn rustdoc(workspace: &Workspace) -> anyhow::Result<()> {
 fn deny(workspace: &Workspace) -> anyhow::Result<()> {
     tools::DENY
         .step(workspace)?
-        .args(["--locked", "check", "bans", "licenses", "sources"])
+        .args([
+            "--workspace",
+            "--locked",
+            "check",
+            "bans",
+            "licenses",
+            "sources",
+        ])
         .run()
 }
