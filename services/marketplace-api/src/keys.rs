@@ -12,12 +12,15 @@ use http_edge::{
     api_key::FreshKey,
     body::JsonBody,
     caller::{Operator, Principal},
+    edge::Edge,
     idempotency::{self, Admitted, IdempotencyKey},
     path::{PathId, PathIds},
     problem::Problem,
     reply,
 };
+use jiff::Timestamp;
 use marketplace_core::{
+    delivery::Secret,
     party::{ApiKey, PartyCommand},
     ports::Store,
 };
@@ -38,6 +41,24 @@ struct NewKey {
     environment: Environment,
 }
 
+/// A key that was just made: what the party is shown once, and what is kept.
+pub(crate) fn fresh<S>(
+    edge: &Edge<S>,
+    party: &PartyId,
+    environment: Environment,
+    now: Timestamp,
+) -> (Secret, ApiKey) {
+    let fresh = FreshKey::new(environment, edge.randomness.secret());
+    let kept = ApiKey {
+        key_id: KeyId(edge.randomness.uuid(now)),
+        party: party.clone(),
+        environment,
+        hash: fresh.hash,
+        created_at: now,
+    };
+    (fresh.text, kept)
+}
+
 async fn add<S: Store>(
     State(deps): State<Deps<S>>,
     operator: Operator,
@@ -54,19 +75,11 @@ async fn add<S: Store>(
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
     };
-    let fresh = FreshKey::new(environment, deps.edge.randomness.secret());
-    let key_id = KeyId(deps.edge.randomness.uuid(now));
-    let mut answer = json!({ "key_id": key_id, "environment": environment });
+    let (secret, api_key) = fresh(&deps.edge, &party, environment, now);
+    let mut answer = json!({ "key_id": api_key.key_id, "environment": environment });
     // A repeat is answered without the key.
     let kept = answer.to_string();
     let remember = ticket.remember(move |_| idempotency::answer(StatusCode::CREATED, kept.clone()));
-    let api_key = ApiKey {
-        key_id,
-        party: party.clone(),
-        environment,
-        hash: fresh.hash,
-        created_at: now,
-    };
     let (by, store) = (operator.principal(), deps.edge.store);
     let command = PartyCommand::AddKey(api_key);
     ticket
@@ -76,7 +89,7 @@ async fn add<S: Store>(
                 .await
         })
         .await??;
-    answer["api_key"] = fresh.text.expose().into();
+    answer["api_key"] = secret.expose().into();
     Ok(reply::json(StatusCode::CREATED, &answer))
 }
 

@@ -10,9 +10,8 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use event_schema::id::{Environment, KeyId, PartyId};
+use event_schema::id::{Environment, PartyId};
 use http_edge::{
-    api_key::FreshKey,
     body::JsonBody,
     caller::{Operator, Principal},
     idempotency::{self, Admitted, IdempotencyKey},
@@ -22,7 +21,7 @@ use http_edge::{
     reply,
 };
 use marketplace_core::{
-    party::{ApiKey, Party, PartyCommand},
+    party::{Party, PartyCommand},
     ports::Store,
 };
 
@@ -30,7 +29,7 @@ use self::{
     input::{NewParty, PartyChanges},
     output::{PartySummary, PartyView},
 };
-use crate::Deps;
+use crate::{Deps, keys};
 
 pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
     Router::new()
@@ -56,14 +55,7 @@ async fn create<S: Store>(
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
     };
-    let fresh = FreshKey::new(Environment::Prod, deps.edge.randomness.secret());
-    let api_key = ApiKey {
-        key_id: KeyId(deps.edge.randomness.uuid(now)),
-        party: party.id.clone(),
-        environment: Environment::Prod,
-        hash: fresh.hash,
-        created_at: now,
-    };
+    let (secret, api_key) = keys::fresh(&deps.edge, &party.id, Environment::Prod, now);
     let key_id = api_key.key_id;
     // A repeat is answered without the key.
     let remember = ticket.remember(move |party| {
@@ -77,7 +69,7 @@ async fn create<S: Store>(
     let party = ticket
         .hold(async move { store.apply_to_party(id, command, by, now, remember).await })
         .await??;
-    let answer = output::created(&party, key_id, Some(&fresh.text));
+    let answer = output::created(&party, key_id, Some(&secret));
     Ok(reply::located(
         reply::json(StatusCode::CREATED, &answer),
         format!("/v1/third-parties/{}", party.id),

@@ -34,7 +34,6 @@ impl Ids {
 }
 
 /// Puts the last touches to a server's routes. To be called once, on all of them together.
-#[must_use]
 pub fn finish(routes: Router, clock: Arc<dyn Clock>, randomness: Arc<dyn Randomness>) -> Router {
     routes
         .fallback(|| async { Problem::not_found() })

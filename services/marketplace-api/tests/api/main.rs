@@ -1,4 +1,6 @@
 //! The service's routes on the embedded platform in a temporary folder: real store, real tokens, no network.
+// Says to clippy, too, that all of this is test code.
+#![cfg(test)]
 
 mod access;
 mod bad_input;

@@ -86,6 +86,12 @@ fn facts(offer: &Offer, reason: &str, details: &str) -> Vec<Fact> {
             reason: "http-500".to_owned(),
             attempts: 185,
         },
+        Fact::MessageHeld {
+            delivery_id,
+            third_party: third_party.clone(),
+            environment,
+            message,
+        },
         Fact::MessageReplayed {
             delivery_id,
             third_party: third_party.clone(),
@@ -306,6 +312,7 @@ fn a_party_sees_how_its_own_deliveries_went() {
             "request.created",
             "offer.created",
             "message.failed",
+            "message.held",
             "message.replayed",
             "message.delivered",
             "offer.answered",
@@ -339,7 +346,7 @@ fn a_user_sees_every_offer_and_not_how_delivering_went() {
         assert_eq!(seen.get(member), None);
     }
     assert!(timeline.contains("their reason") && timeline.contains("their details"));
-    assert!(types(&seen).contains(&"user.told"));
+    assert!(types(&seen).contains(&"user.told") && !types(&seen).contains(&"message.held"));
 }
 
 #[test]

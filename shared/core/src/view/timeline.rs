@@ -84,8 +84,11 @@ pub(super) fn entry<'a>(journal: &'a JournalEntry, reader: Reader<'_>) -> Option
 }
 
 fn is_for(fact: &Fact, reader: Reader<'_>) -> bool {
-    let Reader::Party(party, environment) = reader else {
-        return true;
+    let (party, environment) = match reader {
+        Reader::Operator => return true,
+        // That a party has paused itself is between it and the marketplace.
+        Reader::User => return !matches!(fact, Fact::MessageHeld { .. }),
+        Reader::Party(party, environment) => (party, environment),
     };
     match fact.concerns() {
         Some((concerned, in_environment)) => {
@@ -97,116 +100,107 @@ fn is_for(fact: &Fact, reader: Reader<'_>) -> bool {
 
 /// Everything that there is to know.
 fn whole(journal: &JournalEntry) -> Entry<'_> {
-    let mut entry = Entry {
+    let fact = &journal.fact;
+    let entry = Entry {
         at: journal.at,
+        kind: kind(fact),
+        delivery_id: delivery(fact),
+        third_party: fact.concerns().map(|(party, _)| party),
+        message: message(fact),
         sequence: Some(journal.sequence),
         cause: journal.cause,
-        third_party: journal.fact.concerns().map(|(party, _)| party),
         ..Entry::default()
     };
-    entry.fill(&journal.fact);
-    entry
+    entry.with_what_only_some_have(fact)
+}
+
+/// The name that it has in the journal.
+fn kind(fact: &Fact) -> &'static str {
+    match fact {
+        Fact::RequestCreated => "request.created",
+        Fact::RequestUnmatched => "request.unmatched",
+        Fact::RequestCancelled => "request.cancelled",
+        Fact::OfferCreated { .. } => "offer.created",
+        Fact::OfferWithdrawn { .. } => "offer.withdrawn",
+        Fact::OfferExpired { .. } => "offer.expired",
+        Fact::OfferAnswered { .. } => "offer.answered",
+        Fact::OfferNoted { .. } => "offer.noted",
+        Fact::MessageDelivered { .. } => "message.delivered",
+        Fact::MessageFailed { .. } => "message.failed",
+        Fact::MessageHeld { .. } => "message.held",
+        Fact::MessageReplayed { .. } => "message.replayed",
+        Fact::UserTold { .. } => "user.told",
+        Fact::PartyChanged { .. } => "party.changed",
+    }
+}
+
+fn delivery(fact: &Fact) -> Option<DeliveryId> {
+    match fact {
+        Fact::OfferCreated { delivery_id, .. }
+        | Fact::OfferWithdrawn { delivery_id, .. }
+        | Fact::OfferExpired { delivery_id, .. }
+        | Fact::OfferAnswered { delivery_id, .. }
+        | Fact::OfferNoted { delivery_id, .. }
+        | Fact::MessageDelivered { delivery_id, .. }
+        | Fact::MessageFailed { delivery_id, .. }
+        | Fact::MessageHeld { delivery_id, .. }
+        | Fact::MessageReplayed { delivery_id, .. } => Some(*delivery_id),
+        Fact::RequestCreated
+        | Fact::RequestUnmatched
+        | Fact::RequestCancelled
+        | Fact::UserTold { .. }
+        | Fact::PartyChanged { .. } => None,
+    }
+}
+
+fn message(fact: &Fact) -> Option<MessageType> {
+    match fact {
+        Fact::MessageDelivered { message, .. }
+        | Fact::MessageFailed { message, .. }
+        | Fact::MessageHeld { message, .. }
+        | Fact::MessageReplayed { message, .. } => Some(*message),
+        _ => None,
+    }
 }
 
 impl<'a> Entry<'a> {
-    fn fill(&mut self, fact: &'a Fact) {
+    fn with_what_only_some_have(mut self, fact: &'a Fact) -> Self {
         match fact {
-            Fact::RequestCreated => self.kind = "request.created",
-            Fact::RequestUnmatched => self.kind = "request.unmatched",
-            Fact::RequestCancelled => self.kind = "request.cancelled",
-            Fact::PartyChanged { .. } => self.kind = "party.changed",
             Fact::UserTold { channel, of } => {
-                self.kind = "user.told";
                 self.channel = Some(channel);
                 self.of = Some(*of);
             }
-            Fact::OfferCreated { delivery_id, .. } => self.offer("offer.created", *delivery_id),
-            Fact::OfferExpired { delivery_id, .. } => self.offer("offer.expired", *delivery_id),
-            Fact::OfferWithdrawn {
-                delivery_id, told, ..
-            } => {
-                self.offer("offer.withdrawn", *delivery_id);
-                self.told = Some(*told);
-            }
-            Fact::OfferAnswered {
-                delivery_id,
-                status,
-                reason,
-                details,
-                won,
-                ..
-            } => {
-                self.offer("offer.answered", *delivery_id);
-                self.answer(*status, reason.as_deref(), details.as_ref());
+            Fact::OfferWithdrawn { told, .. } => self.told = Some(*told),
+            Fact::OfferAnswered { status, won, .. } => {
+                self.status = Some(*status);
                 self.won = won.then_some(true);
             }
-            Fact::OfferNoted {
-                delivery_id,
-                status,
-                reason,
-                details,
-                ..
-            } => {
-                self.offer("offer.noted", *delivery_id);
-                self.answer(*status, reason.as_deref(), details.as_ref());
-            }
-            Fact::MessageDelivered {
-                delivery_id,
-                message,
-                via,
-                attempts,
-                ..
-            } => {
-                self.message("message.delivered", *delivery_id, *message);
+            Fact::OfferNoted { status, .. } => self.status = Some(*status),
+            Fact::MessageDelivered { via, attempts, .. } => {
                 self.via = Some(*via);
                 self.attempts = Some(*attempts);
             }
-            Fact::MessageFailed {
-                delivery_id,
-                message,
-                reason,
-                attempts,
-                ..
-            } => {
-                self.message("message.failed", *delivery_id, *message);
-                self.reason = Some(reason);
-                self.attempts = Some(*attempts);
-            }
-            Fact::MessageHeld {
-                delivery_id,
-                message,
-                ..
-            } => {
-                self.message("message.held", *delivery_id, *message);
-            }
-            Fact::MessageReplayed {
-                delivery_id,
-                message,
-                ..
-            } => {
-                self.message("message.replayed", *delivery_id, *message);
-            }
+            Fact::MessageFailed { attempts, .. } => self.attempts = Some(*attempts),
+            _ => {}
         }
+        self.reason = reason(fact);
+        self.details = details(fact);
+        self
     }
+}
 
-    fn offer(&mut self, kind: &'static str, delivery: DeliveryId) {
-        self.kind = kind;
-        self.delivery_id = Some(delivery);
+/// A party's words about its answer, or a stable word about why pushes ended.
+fn reason(fact: &Fact) -> Option<&str> {
+    match fact {
+        Fact::OfferAnswered { reason, .. } | Fact::OfferNoted { reason, .. } => reason.as_deref(),
+        Fact::MessageFailed { reason, .. } => Some(reason),
+        _ => None,
     }
+}
 
-    fn message(&mut self, kind: &'static str, delivery: DeliveryId, message: MessageType) {
-        self.offer(kind, delivery);
-        self.message = Some(message);
-    }
-
-    fn answer(
-        &mut self,
-        status: AnswerStatus,
-        reason: Option<&'a str>,
-        details: Option<&'a Value>,
-    ) {
-        self.status = Some(status);
-        self.reason = reason;
-        self.details = details;
+fn details(fact: &Fact) -> Option<&Value> {
+    match fact {
+        Fact::OfferAnswered { details, .. } | Fact::OfferNoted { details, .. } => details.as_ref(),
+        _ => None,
     }
 }
