@@ -50,6 +50,7 @@ fn clippy(workspace: &Workspace) -> anyhow::Result<()> {
             "--locked",
             "--workspace",
             "--all-targets",
+            "--keep-going",
             "--",
             "-D",
             "warnings",
@@ -59,7 +60,13 @@ fn clippy(workspace: &Workspace) -> anyhow::Result<()> {
 
 fn rustdoc(workspace: &Workspace) -> anyhow::Result<()> {
     Step::cargo(&workspace.root)
-        .args(["doc", "--locked", "--workspace", "--no-deps"])
+        .args([
+            "doc",
+            "--locked",
+            "--workspace",
+            "--no-deps",
+            "--keep-going",
+        ])
         .env("RUSTDOCFLAGS", "-D warnings")
         .run()
 }
