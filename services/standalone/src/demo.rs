@@ -86,7 +86,7 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<bool> {
     };
     stage.play().await?;
     stage.watch.refresh().await?;
-    screen.clear();
+    screen.end();
     let summary = Summary::of(stage.placed, stage.watch.answers(), &stage.parties);
     summary.show(&screen);
     if !demo.once {

@@ -85,11 +85,11 @@ impl Manner {
     pub(super) fn about(self) -> &'static str {
         match self {
             Self::Prompt => "prompt",
-            Self::Flaky => "flaky: fails now and then",
-            Self::Slow => "slow: answers after 1 to 3 s",
-            Self::Polling => "has no endpoint, polls its inbox",
-            Self::Declining => "declines everything",
-            Self::Moved => "gave an address that is gone: 404",
+            Self::Flaky => "fails now and then",
+            Self::Slow => "takes 1 to 3 s",
+            Self::Polling => "polls its inbox",
+            Self::Declining => "declines",
+            Self::Moved => "has moved: 404",
         }
     }
 }

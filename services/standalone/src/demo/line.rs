@@ -152,7 +152,7 @@ fn arrived(entry: &Entry, detail: Detail) -> Option<String> {
 }
 
 /// What a user asked for.
-fn wish(request: &Value) -> String {
+pub(super) fn wish(request: &Value) -> String {
     let mut words = Vec::new();
     for field in ["category", "requests1", "requests2"] {
         words.extend(request[field].as_str().map(str::to_owned));

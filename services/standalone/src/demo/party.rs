@@ -20,7 +20,7 @@ use super::{
     api::{Api, Credential, text},
     cast::{Lock, Manner, Role},
     chance::Chance,
-    screen::Screen,
+    screen::{Screen, WHO},
 };
 
 /// The header of parties that ask for an API key.
@@ -164,18 +164,20 @@ impl Party {
         };
         let scope = match &self.role.scope {
             Value::Null => String::new(),
-            scope => format!(", within its scope {}", scope["detail"]),
+            scope => format!(", within {}", scope["detail"]),
         };
-        let reached = match (delivery["mode"].as_str(), delivery["auth"]["type"].as_str()) {
-            (Some("push"), Some("none")) => format!("push, {}", self.role.transport),
-            (Some("push"), Some(auth)) => format!("push, {}, {auth}", self.role.transport),
-            _ => "poll".to_owned(),
-        };
-        let what = format!(
-            "({}; {reached}) wants {wants}{scope}",
-            self.role.manner.about()
-        );
-        self.screen.line(&format!("  {:15} {what}", self.role.id));
+        let words = [
+            &delivery["mode"],
+            &delivery["transport"],
+            &delivery["auth"]["type"],
+        ];
+        let words = words.map(|word| word.as_str().unwrap_or_default());
+        let (about, reached) = (self.role.manner.about(), words.join(" "));
+        let reached = reached.trim_end_matches(" none");
+        self.screen.line(&format!(
+            "  {:WHO$}  {about:18}  {reached:20}  {wants}{scope}",
+            self.role.id
+        ));
     }
 
     /// Corrects the address of a party that has moved.

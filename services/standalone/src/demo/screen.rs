@@ -6,7 +6,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -28,9 +28,9 @@ const TICK: Duration = Duration::from_millis(120);
 const TOLD_EVERY: usize = 20;
 
 const WHOLE: &str =
-    "{spinner:.cyan} {msg:15} [{bar:40.cyan/blue}] {pos}/{len} requests at their end";
+    "{spinner:.cyan} {msg:15} [{bar:24.cyan/blue}] {pos}/{len} requests at their end";
 const PARTY: &str =
-    "  {prefix:15} [{bar:40.green/black.bright}] {pos}/{len} offers answered or ended";
+    "  {prefix:15} [{bar:24.green/black.bright}] {pos}/{len} offers answered or ended";
 
 /// Where the demo writes. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -43,6 +43,7 @@ struct Inner {
     parties: Mutex<HashMap<String, ProgressBar>>,
     asides: Mutex<Vec<Line>>,
     told: AtomicUsize,
+    over: AtomicBool,
 }
 
 impl Screen {
@@ -56,6 +57,7 @@ impl Screen {
             parties: Mutex::default(),
             asides: Mutex::default(),
             told: AtomicUsize::new(0),
+            over: AtomicBool::new(false),
         }))
     }
 
@@ -93,11 +95,26 @@ impl Screen {
             who: who.to_owned(),
             text,
         };
-        self.0
-            .asides
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(line);
+        if self.is_over() {
+            self.event(&line);
+        } else {
+            self.0
+                .asides
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(line);
+        }
+    }
+
+    /// What a simulated party does as a matter of course: worth a line when no timeline is shown any more.
+    pub(super) fn routine(&self, who: &str, what: &str) {
+        if self.is_over() {
+            self.aside(who, what);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.over.load(Ordering::Relaxed)
     }
 
     /// The asides since they were last taken.
@@ -142,8 +159,9 @@ impl Screen {
         set(row, ended, of);
     }
 
-    /// Takes the bars away: only lines follow.
-    pub(super) fn clear(&self) {
+    /// The timeline is over: takes the bars away.
+    pub(super) fn end(&self) {
+        self.0.over.store(true, Ordering::Relaxed);
         let parties = self
             .0
             .parties

@@ -121,9 +121,9 @@ impl Stage {
     }
 
     async fn many(&mut self) -> anyhow::Result<()> {
-        let about = "one flaky, one slow and one dead endpoint delay nobody else";
+        let about = "a flaky, a slow and a dead endpoint delay nobody else";
         self.screen
-            .heading(&format!("5. {MANY} requests at once"), about);
+            .heading(&format!("5. {MANY} more requests"), about);
         self.watch.detail = Detail::Brief;
         let mut chance = Chance::new(42);
         for count in 0..MANY {
@@ -150,8 +150,7 @@ impl Stage {
             offer.delivery_id.clone(),
             offer.third_party.clone(),
         );
-        let about =
-            "once the party is back, an operator gives one another run; the others stay for you";
+        let about = "once the party is back, an operator gives one another run; the others stay where they are";
         self.screen.heading(
             &format!("6. {} dead letters are not lost", dead.count() + 1),
             about,

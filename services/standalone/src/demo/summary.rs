@@ -175,11 +175,8 @@ impl Summary {
             self.requests,
             self.statuses()
         ));
-        screen.line(&heads());
-        for (party, sums) in &self.by_party {
-            screen.line(&sums.row(party));
-        }
-        screen.line(&style(self.whole().row("all")).bold().to_string());
+        self.table(screen, OFFERS_HEAD, Sums::offers_row);
+        self.table(screen, DELIVERIES_HEAD, Sums::deliveries_row);
         for fault in &self.faults {
             screen.line(&style(fault).red().to_string());
         }
@@ -200,6 +197,14 @@ impl Summary {
         };
         screen.line(&verdict.bold().to_string());
     }
+
+    fn table(&self, screen: &Screen, head: &str, row: fn(&Sums, &str) -> String) {
+        screen.line(&format!("\n{}", style(head).dim()));
+        for (party, sums) in &self.by_party {
+            screen.line(&row(sums, party));
+        }
+        screen.line(&style(row(&self.whole(), "all")).bold().to_string());
+    }
 }
 
 /// Whether the party is known to have it: by an attempt, an acknowledgement or an answer.
@@ -215,17 +220,6 @@ fn has_been_delivered(offer: &OfferAnswer, answer: &RequestAnswer) -> bool {
         .any(|attempt| attempt.message == CREATED && attempt.outcome == "delivered")
         || about_it("message.delivered").any(|entry| entry.message == CREATED)
         || about_it("offer.answered").next().is_some()
-}
-
-fn heads() -> String {
-    let left = format!(
-        "\n{:WHO$} {:>7} = {:>8} + {:>9} + {:>7} + {:>4} + {:>4}",
-        "", "offers", "answered", "withdrawn", "expired", "dead", "open"
-    );
-    format!(
-        "{left}  | {:>9} | {:>8} = {:>7} + {:>6}",
-        "delivered", "attempts", "arrived", "failed"
-    )
 }
 
 impl Sums {
@@ -269,15 +263,38 @@ impl Sums {
             && self.arrived <= self.attempts
     }
 
-    fn row(&self, name: &str) -> String {
-        let offers = format!(
-            "{name:WHO$} {:>7} = {:>8} + {:>9} + {:>7} + {:>4} + {:>4}",
-            self.offers, self.answered, self.withdrawn, self.expired, self.dead, self.open
-        );
-        let failed = self.attempts - self.arrived;
+    /// How the offers stand.
+    fn offers_row(&self, name: &str) -> String {
+        let Self {
+            offers,
+            answered,
+            withdrawn,
+            expired,
+            dead,
+            open,
+            ..
+        } = self;
         format!(
-            "{offers}  | {:>9} | {:>8} = {:>7} + {failed:>6}",
-            self.delivered, self.attempts, self.arrived
+            "{name:WHO$} {offers:>7} = {answered:>8} + {withdrawn:>9} + {expired:>7} + {dead:>4} + {open:>4}"
+        )
+    }
+
+    /// What it took to deliver them.
+    fn deliveries_row(&self, name: &str) -> String {
+        let Self {
+            offers,
+            delivered,
+            attempts,
+            arrived,
+            ..
+        } = self;
+        let (undelivered, failed) = (offers - delivered, attempts - arrived);
+        format!(
+            "{name:WHO$} {offers:>7} = {delivered:>9} + {undelivered:>11}   {attempts:>8} = {arrived:>7} + {failed:>6}"
         )
     }
 }
+
+const OFFERS_HEAD: &str = "                 offers = answered + withdrawn + expired + dead + open";
+const DELIVERIES_HEAD: &str =
+    "                 offers = delivered + undelivered   attempts = arrived + failed";

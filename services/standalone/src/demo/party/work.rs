@@ -9,6 +9,7 @@ use super::Party;
 use crate::demo::{
     answers::{CREATED, WITHDRAWN},
     api::Reply,
+    line,
 };
 
 /// How long each step takes, in milliseconds.
@@ -25,6 +26,10 @@ const AGAIN_AFTER: Duration = Duration::from_millis(300);
 pub(super) struct Message {
     kind: String,
     delivery_id: String,
+    /// Which request, shortened.
+    request: String,
+    /// What is asked for, in words.
+    wish: String,
 }
 
 impl Message {
@@ -32,7 +37,13 @@ impl Message {
     pub(super) fn read(body: &Value) -> Option<Self> {
         let kind = body.get("type")?.as_str()?.to_owned();
         let delivery_id = body.pointer("/data/delivery_id")?.as_str()?.to_owned();
-        Some(Self { kind, delivery_id })
+        let request = body.pointer("/data/request")?;
+        Some(Self {
+            kind,
+            delivery_id,
+            request: line::short(request["id"].as_str()?),
+            wish: line::wish(request),
+        })
     }
 }
 
@@ -40,10 +51,10 @@ impl Message {
 pub(super) fn begin(party: &Arc<Party>, message: Message) {
     let mut notes = party.notes();
     match message.kind.as_str() {
-        CREATED => {
-            if notes.offers.insert(message.delivery_id.clone()) {
-                tokio::spawn(answer(Arc::clone(party), message.delivery_id));
-            }
+        CREATED if notes.offers.insert(message.delivery_id.clone()) => {
+            let what = format!("is offered {}: {}", message.request, message.wish);
+            party.screen.routine(party.role.id, &what);
+            tokio::spawn(answer(Arc::clone(party), message));
         }
         WITHDRAWN => {
             notes.withdrawn.insert(message.delivery_id);
@@ -57,7 +68,12 @@ pub(super) fn begin(party: &Arc<Party>, message: Message) {
     }
 }
 
-async fn answer(party: Arc<Party>, delivery_id: String) {
+async fn answer(party: Arc<Party>, message: Message) {
+    let Message {
+        delivery_id,
+        request,
+        ..
+    } = message;
     for status in party.role.manner.answers() {
         let pause = party.chance().wait(STEP);
         tokio::time::sleep(pause).await;
@@ -68,6 +84,9 @@ async fn answer(party: Arc<Party>, delivery_id: String) {
             return;
         };
         if reply.status == StatusCode::OK {
+            party
+                .screen
+                .routine(party.role.id, &format!("says {status} about {request}"));
             party
                 .notes()
                 .answered
