@@ -53,7 +53,7 @@ impl Identity for LocalIdentity {
         self.parts.passwords.hash(password.clone()).await
     }
 
-    /// Failed tries slow the account down: see [`failures`].
+    /// Failed tries slow the account down.
     async fn check_password(
         &self,
         account: &str,
