@@ -1,6 +1,9 @@
 //! Who may call what: every route with every kind of caller.
 
+use std::{num::NonZeroU32, sync::Arc};
+
 use event_schema::id::UserId;
+use http_edge::rate_limit::RateLimiter;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -212,4 +215,38 @@ async fn health_is_open_to_all() {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(server.get(path, &Credential::Nothing).await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_work_says_so_and_not_why() {
+    let broken = || Box::pin(async { Err("the disk /secret is gone".to_owned()) }) as _;
+    let server = Server::start_with(None, Arc::new(broken));
+    let answer = server.get("/readyz", &Credential::Nothing).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.headers.contains_key("retry-after") && !answer.text.contains("secret"));
+    assert_eq!(
+        server.get("/healthz", &Credential::Nothing).await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn who_calls_too_often_waits_and_the_others_do_not() {
+    let limit = |number| NonZeroU32::new(number).unwrap();
+    let limiter = RateLimiter::new(limit(1), limit(3));
+    let server = Server::start_with(Some(limiter), Arc::new(|| Box::pin(async { Ok(()) })));
+    let (_, ann) = server.user("ann", false).await;
+    let (_, bob) = server.user("bob", false).await;
+    let mut answer = server.get("/v1/requests", &ann).await;
+    assert_eq!(answer.status, 200);
+    // However slow the machine, it makes more than one call a second.
+    for _ in 0..100 {
+        if answer.status == 429 {
+            break;
+        }
+        answer = server.get("/v1/requests", &ann).await;
+    }
+    assert_eq!(answer.status, 429);
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(server.get("/v1/requests", &bob).await.status, 200);
 }

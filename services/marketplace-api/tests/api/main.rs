@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod dead_letters;
+mod fuzz;
 mod idempotency;
 mod me;
 mod requests;

@@ -10,10 +10,11 @@ use axum::{
 use event_schema::id::{DeliveryId, Environment, PartyId, RequestId, UserId};
 use http_edge::{
     edge::{Edge, OperatorToken},
+    rate_limit::RateLimiter,
     token::{Expected, JwksVerifier},
 };
 use jiff::Timestamp;
-use marketplace_api::Deps;
+use marketplace_api::{Deps, Readiness};
 use marketplace_core::{
     command::route::MakeOffers,
     offer::delivery_id,
@@ -78,6 +79,10 @@ impl Answer {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with(None, Arc::new(|| Box::pin(async { Ok(()) })))
+    }
+
+    pub(crate) fn start_with(rate_limit: Option<RateLimiter>, readiness: Readiness) -> Self {
         let folder = TempDir::new().unwrap();
         let vault = Vault::new(&"0123456789abcdef0123456789abcdef".to_owned().into()).unwrap();
         let store = Embedded::open(Options::new(folder.path().to_owned(), vault)).unwrap();
@@ -95,10 +100,10 @@ impl Server {
                 randomness: randomness.clone(),
                 operator_token: Some(OperatorToken::new(OPERATOR_TOKEN)),
                 tokens: Arc::new(JwksVerifier::new(identity.key_set(), expected).unwrap()),
-                rate_limit: None,
+                rate_limit: rate_limit.map(Arc::new),
             },
             allow_private_endpoints: false,
-            readiness: Arc::new(|| Box::pin(async { Ok(()) })),
+            readiness,
         };
         Self {
             app: marketplace_api::app(deps),
