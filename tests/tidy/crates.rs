@@ -13,15 +13,7 @@ use serde_json::Value;
 use crate::{assert_none, source::root};
 
 /// What the pure crates may not reach, by any way.
-const IO_CRATES: [&str; 7] = [
-    "aws-*",
-    "axum",
-    "hyper",
-    "libsqlite3-sys",
-    "reqwest",
-    "rusqlite",
-    "tokio",
-];
+const IO_CRATES: [&str; 7] = ["aws-*", "axum", "hyper", "libsqlite3-sys", "reqwest", "rusqlite", "tokio"];
 
 /// Crates that are values in, values out.
 const PURE: [&str; 2] = ["event-schema", "marketplace-core"];
@@ -46,19 +38,13 @@ impl Graph {
             .current_dir(root())
             .output()
             .expect("cargo can be run");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         let members: BTreeSet<_> = list(&metadata["workspace_members"]).map(text).collect();
         let mut graph = Self {
             folders: BTreeMap::new(),
             names: BTreeMap::new(),
-            dependencies: list(&metadata["resolve"]["nodes"])
-                .map(normal_dependencies)
-                .collect(),
+            dependencies: list(&metadata["resolve"]["nodes"]).map(normal_dependencies).collect(),
         };
         for package in list(&metadata["packages"]) {
             let (id, name) = (text(&package["id"]), text(&package["name"]));
@@ -72,17 +58,9 @@ impl Graph {
 
     /// Our crates that this one names in its manifest.
     fn direct(&self, package: &str) -> BTreeSet<&str> {
-        let ids = self
-            .names
-            .iter()
-            .filter(|(_, name)| *name == package)
-            .map(|(id, _)| id);
-        let reached = ids
-            .flat_map(|id| &self.dependencies[id])
-            .map(|id| self.names[id].as_str());
-        reached
-            .filter(|name| self.folders.contains_key(*name))
-            .collect()
+        let ids = self.names.iter().filter(|(_, name)| *name == package).map(|(id, _)| id);
+        let reached = ids.flat_map(|id| &self.dependencies[id]).map(|id| self.names[id].as_str());
+        reached.filter(|name| self.folders.contains_key(*name)).collect()
     }
 
     /// Every crate that this one reaches, and by which way.
@@ -119,22 +97,13 @@ fn text(value: &Value) -> String {
 
 fn folder(package: &Value) -> String {
     let manifest = text(&package["manifest_path"]);
-    let folder = Path::new(&manifest)
-        .parent()
-        .expect("a manifest is in a folder");
-    folder
-        .strip_prefix(root())
-        .expect("below the root")
-        .to_string_lossy()
-        .into_owned()
+    let folder = Path::new(&manifest).parent().expect("a manifest is in a folder");
+    folder.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned()
 }
 
 fn normal_dependencies(node: &Value) -> (String, Vec<String>) {
-    let is_normal =
-        |dependency: &&Value| list(&dependency["dep_kinds"]).any(|kind| kind["kind"].is_null());
-    let normal = list(&node["deps"])
-        .filter(is_normal)
-        .map(|dependency| text(&dependency["pkg"]));
+    let is_normal = |dependency: &&Value| list(&dependency["dep_kinds"]).any(|kind| kind["kind"].is_null());
+    let normal = list(&node["deps"]).filter(is_normal).map(|dependency| text(&dependency["pkg"]));
     (text(&node["id"]), normal.collect())
 }
 
@@ -146,19 +115,14 @@ fn the_rules_reach_no_io() {
         let banned = reachable.iter().filter(|(name, _)| does_io(name));
         offenders.extend(banned.map(|(_, way)| format!("{}: {way}", GRAPH.manifest(package))));
     }
-    assert_none(
-        "core and event-schema reach no crate that does IO",
-        &offenders,
-    );
+    assert_none("core and event-schema reach no crate that does IO", &offenders);
 }
 
 fn does_io(name: &str) -> bool {
-    IO_CRATES
-        .iter()
-        .any(|banned| match banned.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == *banned,
-        })
+    IO_CRATES.iter().any(|banned| match banned.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == *banned,
+    })
 }
 
 #[test]
@@ -176,28 +140,16 @@ fn dependencies_point_one_way() {
     for package in GRAPH.folders.keys() {
         for dependency in GRAPH.direct(package) {
             if !may_depend(package, dependency) {
-                offenders.push(format!(
-                    "{}: {package} -> {dependency}",
-                    GRAPH.manifest(package)
-                ));
+                offenders.push(format!("{}: {package} -> {dependency}", GRAPH.manifest(package)));
             }
         }
     }
-    assert_none(
-        "service -> core -> event-schema; platform -> core; services never call each other",
-        &offenders,
-    );
+    assert_none("service -> core -> event-schema; platform -> core; services never call each other", &offenders);
 }
 
 /// The direction of every arrow between our own crates.
 fn may_depend(package: &str, dependency: &str) -> bool {
-    let folder = |name: &str| {
-        GRAPH.folders[name]
-            .split('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let folder = |name: &str| GRAPH.folders[name].split('/').next().unwrap_or_default().to_owned();
     match (folder(package).as_str(), folder(dependency).as_str()) {
         ("tests", _) => true,
         ("services", _) if package == WIRING => true,
@@ -214,39 +166,20 @@ fn may_depend(package: &str, dependency: &str) -> bool {
 #[test]
 fn every_crate_keeps_the_workspace_lints() {
     let keeps = |folder: &str| {
-        let manifest =
-            fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a manifest");
-        let mut lines = manifest
-            .lines()
-            .skip_while(|line| line.trim() != "[lints]")
-            .skip(1);
-        lines
-            .find(|line| !line.trim().is_empty())
-            .is_some_and(|line| line.trim() == "workspace = true")
+        let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a manifest");
+        let mut lines = manifest.lines().skip_while(|line| line.trim() != "[lints]").skip(1);
+        lines.find(|line| !line.trim().is_empty()).is_some_and(|line| line.trim() == "workspace = true")
     };
     let silent = GRAPH.folders.iter().filter(|(_, folder)| !keeps(folder));
     let offenders: Vec<_> = silent.map(|(name, _)| GRAPH.manifest(name)).collect();
-    assert_none(
-        "every manifest has `[lints]` with `workspace = true`",
-        &offenders,
-    );
+    assert_none("every manifest has `[lints]` with `workspace = true`", &offenders);
 }
 
 #[test]
 fn only_the_root_configures_clippy() {
-    let is_second = |folder: &&String| {
-        ["clippy.toml", ".clippy.toml"]
-            .iter()
-            .any(|name| root().join(folder).join(name).exists())
-    };
-    let offenders: Vec<_> = GRAPH
-        .folders
-        .values()
-        .filter(is_second)
-        .map(|folder| format!("{folder}/clippy.toml:1"))
-        .collect();
-    assert_none(
-        "a crate's own clippy.toml would replace the root's bans, not add to them",
-        &offenders,
-    );
+    let is_second =
+        |folder: &&String| ["clippy.toml", ".clippy.toml"].iter().any(|name| root().join(folder).join(name).exists());
+    let offenders: Vec<_> =
+        GRAPH.folders.values().filter(is_second).map(|folder| format!("{folder}/clippy.toml:1")).collect();
+    assert_none("a crate's own clippy.toml would replace the root's bans, not add to them", &offenders);
 }

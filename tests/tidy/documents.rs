@@ -16,14 +16,9 @@ fn the_readme_and_ci_name_the_test_command() {
         let text = fs::read_to_string(root().join(path)).unwrap_or_default();
         text.lines().any(|line| line.contains(TEST_COMMAND))
     };
-    let silent = ["README.md", ".ci/run"]
-        .into_iter()
-        .filter(|path| !names_it(path));
+    let silent = ["README.md", ".ci/run"].into_iter().filter(|path| !names_it(path));
     let offenders: Vec<_> = silent.map(|path| format!("{path}:1")).collect();
-    assert_none(
-        &format!("a person and CI run the same `{TEST_COMMAND}`"),
-        &offenders,
-    );
+    assert_none(&format!("a person and CI run the same `{TEST_COMMAND}`"), &offenders);
 }
 
 #[test]
@@ -32,8 +27,8 @@ fn the_architecture_is_one_short_read() {
         return;
     };
     let lines = text.lines().count();
-    let too_long = (lines > ARCHITECTURE_LINES)
-        .then(|| format!("ARCHITECTURE.md:{}: {lines} lines", ARCHITECTURE_LINES + 1));
+    let too_long =
+        (lines > ARCHITECTURE_LINES).then(|| format!("ARCHITECTURE.md:{}: {lines} lines", ARCHITECTURE_LINES + 1));
     let offenders: Vec<_> = too_long.into_iter().collect();
     assert_none(&format!("at most {ARCHITECTURE_LINES} lines"), &offenders);
 }

@@ -14,10 +14,5 @@ mod words;
 /// Fails with every offender, so that one run shows all there is to mend.
 #[track_caller]
 fn assert_none(rule: &str, offenders: &[String]) {
-    assert!(
-        offenders.is_empty(),
-        "{rule}; {} offender(s):\n{}",
-        offenders.len(),
-        offenders.join("\n")
-    );
+    assert!(offenders.is_empty(), "{rule}; {} offender(s):\n{}", offenders.len(), offenders.join("\n"));
 }

@@ -41,10 +41,7 @@ fn core_and_event_schema_lead_nowhere_outside() {
             offenders.push(format!("{}: `{path}`", source.at(line)));
         }
     }
-    assert_none(
-        "time, ids and configuration are passed in (core::net has addresses without sockets)",
-        &offenders,
-    );
+    assert_none("time, ids and configuration are passed in (core::net has addresses without sockets)", &offenders);
 }
 
 fn is_pure(source: &Source) -> bool {
@@ -61,9 +58,7 @@ fn outside_paths(text: &str, lines: usize) -> Vec<(usize, String)> {
 }
 
 fn leads_outside(path: &str) -> bool {
-    OUTSIDE
-        .iter()
-        .any(|outside| path == *outside || path.ends_with(&format!("::{outside}")))
+    OUTSIDE.iter().any(|outside| path == *outside || path.ends_with(&format!("::{outside}")))
 }
 
 /// Collects every path and its beginnings (`a`, `a::b`), also those in macros and nested `use` trees.
@@ -83,9 +78,7 @@ fn collect_paths(tokens: TokenStream, prefix: &str, found: &mut Vec<(usize, Stri
             }
             TokenTree::Punct(colon) if colon.as_char() == ':' => parent = Some(last.clone()),
             TokenTree::Group(group) => {
-                let prefix = parent
-                    .take()
-                    .filter(|_| group.delimiter() == Delimiter::Brace);
+                let prefix = parent.take().filter(|_| group.delimiter() == Delimiter::Brace);
                 collect_paths(group.stream(), &prefix.unwrap_or_default(), found);
             }
             TokenTree::Punct(_) | TokenTree::Literal(_) => parent = Some(prefix.to_owned()),

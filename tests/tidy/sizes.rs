@@ -22,11 +22,7 @@ const FUNCTION_LINES: usize = 40;
 #[test]
 fn files_are_short() {
     let too_long = |source: &Source| {
-        let limit = if source.is_test() {
-            TEST_FILE_LINES
-        } else {
-            FILE_LINES
-        };
+        let limit = if source.is_test() { TEST_FILE_LINES } else { FILE_LINES };
         let lines = source.lines_before_tests();
         (lines > limit).then(|| format!("{}: {lines} lines, {limit} allowed", source.at(limit + 1)))
     };
@@ -39,23 +35,15 @@ fn functions_are_short() {
     let mut offenders = Vec::new();
     for source in source::all().iter().filter(|source| !source.is_test()) {
         match long_functions(&source.text) {
-            Ok(found) => offenders.extend(found.into_iter().map(|long| {
-                format!(
-                    "{}: `{}` has {} lines",
-                    source.at(long.line),
-                    long.name,
-                    long.lines
-                )
-            })),
-            Err(error) => {
-                offenders.push(format!("{}: {error}", source.at(error.span().start().line)))
-            }
+            Ok(found) => offenders.extend(
+                found
+                    .into_iter()
+                    .map(|long| format!("{}: `{}` has {} lines", source.at(long.line), long.name, long.lines)),
+            ),
+            Err(error) => offenders.push(format!("{}: {error}", source.at(error.span().start().line))),
         }
     }
-    assert_none(
-        &format!("a function has at most {FUNCTION_LINES} lines"),
-        &offenders,
-    );
+    assert_none(&format!("a function has at most {FUNCTION_LINES} lines"), &offenders);
 }
 
 /// A function over the limit.
@@ -79,11 +67,7 @@ impl Finder {
         let first = signature.fn_token.span.start().line;
         let lines = body.brace_token.span.close().end().line + 1 - first;
         if lines > FUNCTION_LINES {
-            self.0.push(Long {
-                name: signature.ident.to_string(),
-                line: first,
-                lines,
-            });
+            self.0.push(Long { name: signature.ident.to_string(), line: first, lines });
         }
     }
 }
@@ -129,13 +113,8 @@ fn a_function_is_measured_from_its_signature_to_its_last_brace() {
 
     let long = format!("impl X {{\n/// Doc.\nfn long() {{\n{body}\n}}\n}}\n");
     let found = long_functions(&long).expect("valid Rust");
-    let [only] = found.as_slice() else {
-        panic!("one function is too long")
-    };
-    assert_eq!(
-        (only.name.as_str(), only.line, only.lines),
-        ("long", 3, FUNCTION_LINES + 1)
-    );
+    let [only] = found.as_slice() else { panic!("one function is too long") };
+    assert_eq!((only.name.as_str(), only.line, only.lines), ("long", 3, FUNCTION_LINES + 1));
 
     let test = format!("#[cfg(test)]\nmod tests {{\nfn long() {{\n{body}\n}}\n}}\n");
     assert!(long_functions(&test).expect("valid Rust").is_empty());

@@ -24,9 +24,7 @@ static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
 /// The folder of the root manifest.
 pub(crate) fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package
-        .parent()
-        .expect("the package `tests` is a folder of the workspace")
+    package.parent().expect("the package `tests` is a folder of the workspace")
 }
 
 /// Every Rust file of the workspace.
@@ -45,18 +43,12 @@ impl Source {
     fn read(path: PathBuf) -> Self {
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
         let relative = path.strip_prefix(root()).expect("collected below the root");
-        Self {
-            path: relative.to_string_lossy().replace('\\', "/"),
-            text,
-        }
+        Self { path: relative.to_string_lossy().replace('\\', "/"), text }
     }
 
     /// How many lines come before the tests that stand at the end of the file.
     pub(crate) fn lines_before_tests(&self) -> usize {
-        let before = self
-            .text
-            .lines()
-            .position(|line| line.starts_with(TEST_MODULE));
+        let before = self.text.lines().position(|line| line.starts_with(TEST_MODULE));
         before.unwrap_or_else(|| self.text.lines().count())
     }
 
@@ -76,9 +68,7 @@ impl Source {
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
     for entry in entries {
-        let path = entry
-            .expect("an entry of a folder that was just opened")
-            .path();
+        let path = entry.expect("an entry of a folder that was just opened").path();
         if path.is_dir() {
             collect(&path, paths);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -89,15 +79,8 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
 
 #[test]
 fn the_sources_are_found() {
-    let known = [
-        "shared/core/src/lib.rs",
-        "xtask/src/main.rs",
-        "tests/tidy/source.rs",
-    ];
+    let known = ["shared/core/src/lib.rs", "xtask/src/main.rs", "tests/tidy/source.rs"];
     for path in known {
-        assert!(
-            all().iter().any(|source| source.path == path),
-            "{path} was not found"
-        );
+        assert!(all().iter().any(|source| source.path == path), "{path} was not found");
     }
 }

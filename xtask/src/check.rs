@@ -10,12 +10,7 @@ use crate::{
 
 type Check = fn(&Workspace) -> anyhow::Result<()>;
 
-const CHECKS: [(&str, Check); 4] = [
-    ("format", format),
-    ("clippy", clippy),
-    ("rustdoc", rustdoc),
-    ("deny", deny),
-];
+const CHECKS: [(&str, Check); 4] = [("format", format), ("clippy", clippy), ("rustdoc", rustdoc), ("deny", deny)];
 
 /// Runs every check, also after one has failed, so that one run shows all there is to mend.
 ///
@@ -38,35 +33,18 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 fn format(workspace: &Workspace) -> anyhow::Result<()> {
-    Step::cargo(&workspace.root)
-        .args(["fmt", "--all", "--check", "--", "--files-with-diff"])
-        .run()
+    Step::cargo(&workspace.root).args(["fmt", "--all", "--check", "--", "--files-with-diff"]).run()
 }
 
 fn clippy(workspace: &Workspace) -> anyhow::Result<()> {
     Step::cargo(&workspace.root)
-        .args([
-            "clippy",
-            "--locked",
-            "--workspace",
-            "--all-targets",
-            "--keep-going",
-            "--",
-            "-D",
-            "warnings",
-        ])
+        .args(["clippy", "--locked", "--workspace", "--all-targets", "--keep-going", "--", "-D", "warnings"])
         .run()
 }
 
 fn rustdoc(workspace: &Workspace) -> anyhow::Result<()> {
     Step::cargo(&workspace.root)
-        .args([
-            "doc",
-            "--locked",
-            "--workspace",
-            "--no-deps",
-            "--keep-going",
-        ])
+        .args(["doc", "--locked", "--workspace", "--no-deps", "--keep-going"])
         .env("RUSTDOCFLAGS", "-D warnings")
         .run()
 }
@@ -74,15 +52,5 @@ fn rustdoc(workspace: &Workspace) -> anyhow::Result<()> {
 /// Advisories are left out: their database is not on a package registry, and a check that needs more
 /// than that cannot run everywhere.
 fn deny(workspace: &Workspace) -> anyhow::Result<()> {
-    tools::DENY
-        .step(workspace)?
-        .args([
-            "--workspace",
-            "--locked",
-            "check",
-            "bans",
-            "licenses",
-            "sources",
-        ])
-        .run()
+    tools::DENY.step(workspace)?.args(["--workspace", "--locked", "check", "bans", "licenses", "sources"]).run()
 }

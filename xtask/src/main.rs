@@ -59,15 +59,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Check => check::run(&workspace),
         Command::Schemas => schemas(&workspace),
         Command::Bench { arguments } => Step::cargo(&workspace.root)
-            .args([
-                "run",
-                "--release",
-                "--package",
-                "tests",
-                "--bin",
-                "bench",
-                "--",
-            ])
+            .args(["run", "--release", "--package", "tests", "--bin", "bench", "--"])
             .args(&arguments)
             .run(),
     }
@@ -83,14 +75,5 @@ fn schemas(workspace: &Workspace) -> anyhow::Result<()> {
         workspace.has_target("event-schema", "example", "generate"),
         "the crate event-schema has no example `generate`, which writes the schemas"
     );
-    Step::cargo(&workspace.root)
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "event-schema",
-            "--example",
-            "generate",
-        ])
-        .run()
+    Step::cargo(&workspace.root).args(["run", "--quiet", "--package", "event-schema", "--example", "generate"]).run()
 }

@@ -9,10 +9,7 @@ use std::{
 use anyhow::{Context as _, bail};
 
 /// Tells the person at the terminal something. Standard output stays with the programs that are run.
-#[expect(
-    clippy::print_stderr,
-    reason = "talking to the terminal is what this program is for"
-)]
+#[expect(clippy::print_stderr, reason = "talking to the terminal is what this program is for")]
 pub(crate) fn say(text: &str) {
     eprintln!("xtask: {text}");
 }
@@ -54,10 +51,7 @@ impl Step {
     pub(crate) fn run(mut self) -> anyhow::Result<()> {
         let line = self.line();
         say(&line);
-        let status = self
-            .0
-            .status()
-            .with_context(|| format!("cannot start `{line}`"))?;
+        let status = self.0.status().with_context(|| format!("cannot start `{line}`"))?;
         if !status.success() {
             bail!("`{line}` failed: {status}");
         }
@@ -71,10 +65,7 @@ impl Step {
     /// When it cannot be started, does not exit with 0, or writes something other than UTF-8.
     pub(crate) fn output(mut self) -> anyhow::Result<String> {
         let line = self.line();
-        let output = self
-            .0
-            .output()
-            .with_context(|| format!("cannot start `{line}`"))?;
+        let output = self.0.output().with_context(|| format!("cannot start `{line}`"))?;
         if !output.status.success() {
             let reason = String::from_utf8_lossy(&output.stderr);
             bail!("`{line}` failed: {}\n{}", output.status, reason.trim());
@@ -92,9 +83,6 @@ impl Step {
         let program = Path::new(self.0.get_program());
         let name = program.file_name().unwrap_or(program.as_os_str());
         let words = std::iter::once(name).chain(self.0.get_args());
-        words
-            .map(OsStr::to_string_lossy)
-            .collect::<Vec<_>>()
-            .join(" ")
+        words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
     }
 }

@@ -24,9 +24,7 @@ pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()
     let gateway = build(workspace)?;
     let with_tools = |step: Step| {
         let step = step.env(AWS_CLIENT, &aws);
-        gateway
-            .iter()
-            .fold(step, |step, path| step.env(GATEWAY, path))
+        gateway.iter().fold(step, |step, path| step.env(GATEWAY, path))
     };
     // The documentation's tests come first, so that the other runner's summary stands at the end.
     if filter.is_empty() {
@@ -44,9 +42,7 @@ pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()
 /// Builds binaries and tests in one go, so that dependencies are compiled with one set of features.
 /// Answers the gateway's binary, which the flow tests start and kill.
 fn build(workspace: &Workspace) -> anyhow::Result<Option<PathBuf>> {
-    Step::cargo(&workspace.root)
-        .args(["build", "--locked", "--workspace", "--bins", "--tests"])
-        .run()?;
+    Step::cargo(&workspace.root).args(["build", "--locked", "--workspace", "--bins", "--tests"]).run()?;
     let exists = workspace.has_target("standalone", "bin", "marketplace");
     Ok(exists.then(|| workspace.target.join("debug/marketplace")))
 }
@@ -57,17 +53,8 @@ fn runner(workspace: &Workspace) -> Step {
     match tools::NEXTEST.step(workspace) {
         Ok(step) => step.args(["run", "--locked", "--workspace"]),
         Err(error) => {
-            say(&format!(
-                "{error:#}; running the tests with cargo's own runner"
-            ));
-            Step::cargo(&workspace.root).args([
-                "test",
-                "--locked",
-                "--workspace",
-                "--lib",
-                "--bins",
-                "--tests",
-            ])
+            say(&format!("{error:#}; running the tests with cargo's own runner"));
+            Step::cargo(&workspace.root).args(["test", "--locked", "--workspace", "--lib", "--bins", "--tests"])
         }
     }
 }

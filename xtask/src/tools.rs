@@ -21,16 +21,10 @@ pub(crate) struct CargoTool {
 }
 
 /// The test runner.
-pub(crate) const NEXTEST: CargoTool = CargoTool {
-    subcommand: "nextest",
-    version: "0.9.143",
-};
+pub(crate) const NEXTEST: CargoTool = CargoTool { subcommand: "nextest", version: "0.9.143" };
 
 /// The judge of dependencies.
-pub(crate) const DENY: CargoTool = CargoTool {
-    subcommand: "deny",
-    version: "0.20.2",
-};
+pub(crate) const DENY: CargoTool = CargoTool { subcommand: "deny", version: "0.20.2" };
 
 impl CargoTool {
     /// The start of a command line that runs this tool; installs it first where needed.
@@ -40,16 +34,11 @@ impl CargoTool {
     /// When it is not there and cannot be installed.
     pub(crate) fn step(self, workspace: &Workspace) -> anyhow::Result<Step> {
         let root = &workspace.root;
-        if Step::cargo(root)
-            .args([self.subcommand, "--version"])
-            .succeeds()
-        {
+        if Step::cargo(root).args([self.subcommand, "--version"]).succeeds() {
             return Ok(Step::cargo(root).args([self.subcommand]));
         }
         let folder = workspace.target.join("tools");
-        let program = folder
-            .join("bin")
-            .join(format!("cargo-{}", self.subcommand));
+        let program = folder.join("bin").join(format!("cargo-{}", self.subcommand));
         if !program.exists() {
             self.install(root, &folder)?;
         }
@@ -58,9 +47,7 @@ impl CargoTool {
 
     fn install(self, root: &Path, folder: &Path) -> anyhow::Result<()> {
         let package = format!("cargo-{}@{}", self.subcommand, self.version);
-        say(&format!(
-            "installing {package}, once; this takes some minutes"
-        ));
+        say(&format!("installing {package}, once; this takes some minutes"));
         Step::cargo(root)
             .args(["install", "--quiet", "--locked", "--root"])
             .args([folder])
@@ -92,14 +79,7 @@ pub(crate) fn python_programs(workspace: &Workspace) -> anyhow::Result<PathBuf> 
         .run()
         .context("the tests need python3 with venv (Debian: apt-get install python3-venv)")?;
     Step::new(programs.join("python"), &workspace.root)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--requirement",
-        ])
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
         .args([&requirements])
         .run()?;
     fs::write(&finished, wanted).context("cannot write into the Python environment")?;

@@ -25,16 +25,9 @@ impl Workspace {
     /// When `cargo metadata` fails, such as for a broken manifest.
     pub(crate) fn find() -> anyhow::Result<Self> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let text = Step::cargo(here)
-            .args(["metadata", "--no-deps", "--format-version", "1"])
-            .output()?;
+        let text = Step::cargo(here).args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
         let metadata: Value = serde_json::from_str(&text).context("output of cargo metadata")?;
-        let path = |name: &str| {
-            metadata[name]
-                .as_str()
-                .map(PathBuf::from)
-                .with_context(|| format!("no `{name}`"))
-        };
+        let path = |name: &str| metadata[name].as_str().map(PathBuf::from).with_context(|| format!("no `{name}`"));
         Ok(Self {
             root: path("workspace_root")?,
             target: path("target_directory")?,

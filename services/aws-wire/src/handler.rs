@@ -55,21 +55,9 @@ struct Shared<S> {
 /// The router of `POST /`. It limits bodies itself.
 pub fn app<S: EventSink>(deps: Deps<S>) -> Router {
     let verifier = Verifier::new(ACCESS_KEY_ID, &deps.secret, SERVICE);
-    let Deps {
-        sink,
-        clock,
-        randomness,
-        secret: _,
-    } = deps;
-    let shared = Arc::new(Shared {
-        sink,
-        clock,
-        randomness,
-        verifier,
-    });
-    Router::new()
-        .route("/", post(handle::<S>))
-        .with_state(shared)
+    let Deps { sink, clock, randomness, secret: _ } = deps;
+    let shared = Arc::new(Shared { sink, clock, randomness, verifier });
+    Router::new().route("/", post(handle::<S>)).with_state(shared)
 }
 
 async fn handle<S: EventSink>(State(shared): State<Arc<Shared<S>>>, request: Request) -> Response {
@@ -79,19 +67,13 @@ async fn handle<S: EventSink>(State(shared): State<Arc<Shared<S>>>, request: Req
     encode(id, answer)
 }
 
-async fn answer<S: EventSink>(
-    shared: &Shared<S>,
-    now: Timestamp,
-    request: Request,
-) -> Result<Value, WireError> {
+async fn answer<S: EventSink>(shared: &Shared<S>, now: Timestamp, request: Request) -> Result<Value, WireError> {
     let (parts, body) = request.into_parts();
     let claim = shared.verifier.claim(&parts, now)?;
     let body = read(body).await?;
     shared.verifier.check(&claim, &parts, &body)?;
     match parts.headers.get(TARGET).map(HeaderValue::as_bytes) {
-        Some(b"AWSEvents.PutEvents") => {
-            put_events::put_events(&body, &shared.sink, &*shared.randomness, now).await
-        }
+        Some(b"AWSEvents.PutEvents") => put_events::put_events(&body, &shared.sink, &*shared.randomness, now).await,
         Some(b"AWSEvents.TestEventPattern") => test_event_pattern::test_event_pattern(&body),
         _ => Err(WireError::UnknownOperation),
     }
@@ -100,12 +82,10 @@ async fn answer<S: EventSink>(
 async fn read(body: Body) -> Result<Bytes, WireError> {
     let mut limited = Request::new(body);
     DefaultBodyLimit::max(MAX_BODY_BYTES).apply(&mut limited);
-    Bytes::from_request(limited, &())
-        .await
-        .map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => WireError::TooLarge(MAX_BODY_BYTES),
-            _ => WireError::Unreadable,
-        })
+    Bytes::from_request(limited, &()).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => WireError::TooLarge(MAX_BODY_BYTES),
+        _ => WireError::Unreadable,
+    })
 }
 
 fn encode(id: Uuid, answer: Result<Value, WireError>) -> Response {
@@ -115,11 +95,7 @@ fn encode(id: Uuid, answer: Result<Value, WireError>) -> Response {
         Err(error) => {
             let code = error.code();
             tracing::info!(request.id = %request_id, error.code = code, "call refused");
-            (
-                error.status(),
-                Some(code),
-                json!({ "__type": code, "message": error.to_string() }),
-            )
+            (error.status(), Some(code), json!({ "__type": code, "message": error.to_string() }))
         }
     };
     let mut response = (status, body.to_string()).into_response();

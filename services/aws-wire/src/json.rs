@@ -17,11 +17,7 @@ use crate::error::WireError;
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, WireError> {
     let input: Result<Object<T>, _> = serde_json::from_slice(body);
     input.map(|object| object.0).map_err(|error| {
-        let kind = if error.is_data() {
-            "a member has the wrong type"
-        } else {
-            "the body is not valid JSON"
-        };
+        let kind = if error.is_data() { "a member has the wrong type" } else { "the body is not valid JSON" };
         let (line, column) = (error.line(), error.column());
         WireError::Serialization(format!("{kind}, at line {line} column {column}"))
     })

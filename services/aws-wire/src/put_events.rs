@@ -50,10 +50,7 @@ enum EntryResult {
     #[serde(rename_all = "PascalCase")]
     Put { event_id: String },
     #[serde(rename_all = "PascalCase")]
-    Failed {
-        error_code: &'static str,
-        error_message: String,
-    },
+    Failed { error_code: &'static str, error_message: String },
 }
 
 /// Puts every entry that may be put; the entries are stored side by side, so that they share a commit.
@@ -78,13 +75,8 @@ pub(crate) async fn put_events<S: EventSink>(
         }
     }));
     let entries: Vec<_> = results.await.into_iter().map(EntryResult::from).collect();
-    let failed = entries
-        .iter()
-        .filter(|entry| matches!(entry, EntryResult::Failed { .. }));
-    let answer = Answer {
-        failed_entry_count: failed.count(),
-        entries,
-    };
+    let failed = entries.iter().filter(|entry| matches!(entry, EntryResult::Failed { .. }));
+    let answer = Answer { failed_entry_count: failed.count(), entries };
     serde_json::to_value(answer).map_err(|error| WireError::Serialization(error.to_string()))
 }
 
@@ -93,17 +85,12 @@ fn parse(body: &[u8]) -> Result<Vec<Entry>, WireError> {
     let call: Call = json::parse(body)?;
     let entries = call.entries.ok_or_else(|| WireError::missing("entries"))?;
     let entries: Vec<Entry> = entries.into_iter().map(|entry| entry.0).collect();
-    let constraint =
-        |words: &str| WireError::constraint("'[PutEventsRequestEntry]'", "entries", words);
+    let constraint = |words: &str| WireError::constraint("'[PutEventsRequestEntry]'", "entries", words);
     if entries.is_empty() {
-        return Err(constraint(
-            "Member must have length greater than or equal to 1",
-        ));
+        return Err(constraint("Member must have length greater than or equal to 1"));
     }
     if entries.len() > MAX_ENTRIES {
-        return Err(constraint(
-            "Member must have length less than or equal to 10",
-        ));
+        return Err(constraint("Member must have length less than or equal to 10"));
     }
     if call.endpoint_id.is_some() {
         let reason = "Parameter EndpointId is not valid. Reason: this bus has no global endpoint.";
@@ -119,13 +106,8 @@ fn parse(body: &[u8]) -> Result<Vec<Entry>, WireError> {
 impl From<Result<uuid::Uuid, EntryError>> for EntryResult {
     fn from(result: Result<uuid::Uuid, EntryError>) -> Self {
         match result {
-            Ok(id) => Self::Put {
-                event_id: id.to_string(),
-            },
-            Err(error) => Self::Failed {
-                error_code: error.code(),
-                error_message: error.to_string(),
-            },
+            Ok(id) => Self::Put { event_id: id.to_string() },
+            Err(error) => Self::Failed { error_code: error.code(), error_message: error.to_string() },
         }
     }
 }
@@ -133,10 +115,7 @@ impl From<Result<uuid::Uuid, EntryError>> for EntryResult {
 impl From<SinkError> for EntryError {
     fn from(error: SinkError) -> Self {
         match error {
-            SinkError::Invalid(reason) => Self::Invalid {
-                parameter: "Detail",
-                reason,
-            },
+            SinkError::Invalid(reason) => Self::Invalid { parameter: "Detail", reason },
             SinkError::Unavailable => Self::Throttled,
             SinkError::Unexpected(source) => {
                 tracing::error!(error = %source, "an event that was put could not be stored");

@@ -84,17 +84,8 @@ impl Verifier {
     /// A verifier of one access key for one service, such as `events`.
     #[must_use]
     pub fn new(access_key_id: &str, secret: &SecretString, service: &'static str) -> Self {
-        let credentials = Credentials::new(
-            access_key_id,
-            secret.expose_secret(),
-            None,
-            None,
-            "marketplace",
-        );
-        Self {
-            credentials,
-            service,
-        }
+        let credentials = Credentials::new(access_key_id, secret.expose_secret(), None, None, "marketplace");
+        Self { credentials, service }
     }
 
     /// Checks all that can be checked without the body, so that a body is only read for callers who at least claim
@@ -105,23 +96,17 @@ impl Verifier {
     /// The first fault found, in AWS's order: header, key, scope, time, what was signed.
     pub fn claim(&self, parts: &Parts, now: Timestamp) -> Result<Claim, SigV4Fault> {
         let authorization = Authorization::parse(one(&parts.headers, AUTHORIZATION.as_str())?)?;
-        if authorization.access_key_id != self.credentials.access_key_id()
-            || parts.headers.contains_key(SESSION_TOKEN)
+        if authorization.access_key_id != self.credentials.access_key_id() || parts.headers.contains_key(SESSION_TOKEN)
         {
             return Err(SigV4Fault::UnknownClient);
         }
         if authorization.service != self.service {
             let service = self.service;
-            return Err(SigV4Fault::Invalid(format!(
-                "Credential should be scoped to correct service: '{service}'."
-            )));
+            return Err(SigV4Fault::Invalid(format!("Credential should be scoped to correct service: '{service}'.")));
         }
         let signed_at = check_time(&authorization.date, &parts.headers, now)?;
         check_signed_headers(&authorization, &parts.headers)?;
-        Ok(Claim {
-            authorization,
-            signed_at,
-        })
+        Ok(Claim { authorization, signed_at })
     }
 
     /// Checks the signature over the whole request.
@@ -130,28 +115,16 @@ impl Verifier {
     ///
     /// [`SigV4Fault::Invalid`] when anything that was signed is not what was sent, or the secret is another.
     pub fn check(&self, claim: &Claim, parts: &Parts, body: &[u8]) -> Result<(), SigV4Fault> {
-        let expected = self
-            .signature(claim, parts, body)
-            .ok_or_else(SigV4Fault::mismatch)?;
+        let expected = self.signature(claim, parts, body).ok_or_else(SigV4Fault::mismatch)?;
         let given = claim.authorization.signature.as_bytes();
-        if bool::from(expected.as_bytes().ct_eq(given)) {
-            Ok(())
-        } else {
-            Err(SigV4Fault::mismatch())
-        }
+        if bool::from(expected.as_bytes().ct_eq(given)) { Ok(()) } else { Err(SigV4Fault::mismatch()) }
     }
 
     /// What the signature of this request is, or nothing when it cannot have one.
     fn signature(&self, claim: &Claim, parts: &Parts, body: &[u8]) -> Option<String> {
         let signed = claim.authorization.signed_headers.iter();
         let headers: Vec<(&str, &str)> = signed
-            .flat_map(|name| {
-                parts
-                    .headers
-                    .get_all(name)
-                    .iter()
-                    .map(move |value| (name.as_str(), value))
-            })
+            .flat_map(|name| parts.headers.get_all(name).iter().map(move |value| (name.as_str(), value)))
             .map(|(name, value)| Some((name, value.to_str().ok()?)))
             .collect::<Option<_>>()?;
         let request = SignableRequest::new(
@@ -183,17 +156,14 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, SigV4Fault> {
     let value = values.next().ok_or(SigV4Fault::Missing)?;
     match (value.to_str(), values.next()) {
         (Ok(value), None) => Ok(value),
-        _ => Err(SigV4Fault::Incomplete(format!(
-            "The header '{name}' must come once, in ASCII."
-        ))),
+        _ => Err(SigV4Fault::Incomplete(format!("The header '{name}' must come once, in ASCII."))),
     }
 }
 
 /// Checks that the request was signed on the day that its scope says, and just now.
 fn check_time(scope: &str, headers: &HeaderMap, now: Timestamp) -> Result<SystemTime, SigV4Fault> {
     let text = one(headers, DATE).unwrap_or_default();
-    let parsed =
-        DateTime::strptime(DATE_FORMAT, text).and_then(|time| Offset::UTC.to_timestamp(time));
+    let parsed = DateTime::strptime(DATE_FORMAT, text).and_then(|time| Offset::UTC.to_timestamp(time));
     // Parsing is lenient with digits that are left out; the signature is over the only right spelling.
     let signed_at = parsed.ok().filter(|time| compact(*time) == text).ok_or_else(|| {
         SigV4Fault::Incomplete(format!(
@@ -214,24 +184,14 @@ fn check_age(signed_at: Timestamp, now: Timestamp) -> Result<(), SigV4Fault> {
     let (fault, comparison, edge) = if age > MAX_CLOCK_SKEW {
         ("Signature expired", "is now earlier than", -MAX_CLOCK_SKEW)
     } else if age < -MAX_CLOCK_SKEW {
-        (
-            "Signature not yet current",
-            "is still later than",
-            MAX_CLOCK_SKEW,
-        )
+        ("Signature not yet current", "is still later than", MAX_CLOCK_SKEW)
     } else {
         return Ok(());
     };
-    let minutes = format!(
-        "{} {} min.",
-        if edge.is_negative() { '-' } else { '+' },
-        MAX_CLOCK_SKEW.as_mins()
-    );
+    let minutes = format!("{} {} min.", if edge.is_negative() { '-' } else { '+' }, MAX_CLOCK_SKEW.as_mins());
     let edge = compact(now.saturating_add(edge).unwrap_or(now));
     let (signed_at, now) = (compact(signed_at), compact(now));
-    Err(SigV4Fault::Invalid(format!(
-        "{fault}: {signed_at} {comparison} {edge} ({now} {minutes})"
-    )))
+    Err(SigV4Fault::Invalid(format!("{fault}: {signed_at} {comparison} {edge} ({now} {minutes})")))
 }
 
 fn compact(time: Timestamp) -> String {
@@ -239,10 +199,7 @@ fn compact(time: Timestamp) -> String {
 }
 
 /// Checks that nothing which changes the request's meaning was left unsigned.
-fn check_signed_headers(
-    authorization: &Authorization,
-    headers: &HeaderMap,
-) -> Result<(), SigV4Fault> {
+fn check_signed_headers(authorization: &Authorization, headers: &HeaderMap) -> Result<(), SigV4Fault> {
     if !authorization.signs(HOST.as_str()) {
         return Err(SigV4Fault::Invalid(
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".to_owned(),
@@ -250,9 +207,7 @@ fn check_signed_headers(
     }
     let mut names = headers.keys().map(|name| name.as_str());
     match names.find(|name| name.starts_with(AWS_HEADER_PREFIX) && !authorization.signs(name)) {
-        Some(name) => Err(SigV4Fault::Invalid(format!(
-            "'{name}' must be a 'SignedHeader' in the AWS Authorization."
-        ))),
+        Some(name) => Err(SigV4Fault::Invalid(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization."))),
         None => Ok(()),
     }
 }

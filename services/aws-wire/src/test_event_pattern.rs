@@ -27,9 +27,7 @@ struct Call {
 /// or the event is not one.
 pub(crate) fn test_event_pattern(body: &[u8]) -> Result<Value, WireError> {
     let call: Call = json::parse(body)?;
-    let pattern = call
-        .event_pattern
-        .ok_or_else(|| WireError::missing("eventPattern"))?;
+    let pattern = call.event_pattern.ok_or_else(|| WireError::missing("eventPattern"))?;
     let event = call.event.ok_or_else(|| WireError::missing("event"))?;
     let invalid = |error: PatternError| WireError::InvalidEventPattern(error.to_string());
     Pattern::check_length(&pattern).map_err(invalid)?;
@@ -43,7 +41,5 @@ fn parse_event(text: &str) -> Result<Value, WireError> {
     if MANDATORY.iter().all(|field| event.get(field).is_some()) {
         return Ok(event);
     }
-    Err(WireError::Validation(
-        "Parameter Event is not valid.".to_owned(),
-    ))
+    Err(WireError::Validation("Parameter Event is not valid.".to_owned()))
 }

@@ -33,11 +33,7 @@ impl<S: Store, I: Identity, N: Notices> AtEdge for Accounts<S, I, N> {
 
 /// `/v1/users`, `/v1/sessions` and `/.well-known/jwks.json`.
 pub fn routes<S: Store, I: Identity, N: Notices>(accounts: Accounts<S, I, N>) -> Router {
-    Router::new()
-        .merge(users::routes())
-        .merge(sessions::routes())
-        .merge(jwks::routes())
-        .with_state(accounts)
+    Router::new().merge(users::routes()).merge(sessions::routes()).merge(jwks::routes()).with_state(accounts)
 }
 
 #[cfg(test)]

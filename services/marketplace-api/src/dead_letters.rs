@@ -32,9 +32,7 @@ use crate::Deps;
 mod replay;
 
 pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
-    Router::new()
-        .route("/v1/dead-letters", get(list::<S>))
-        .route("/v1/dead-letters/replay", post(replay_them::<S>))
+    Router::new().route("/v1/dead-letters", get(list::<S>)).route("/v1/dead-letters/replay", post(replay_them::<S>))
 }
 
 /// A message whose pushes ended for good.
@@ -69,11 +67,7 @@ impl<'a> DeadLetterView<'a> {
     }
 }
 
-async fn list<S: Store>(
-    State(deps): State<Deps<S>>,
-    _: Operator,
-    query: ListQuery,
-) -> Result<Response, Problem> {
+async fn list<S: Store>(State(deps): State<Deps<S>>, _: Operator, query: ListQuery) -> Result<Response, Problem> {
     let which = which(&query).map_err(|fault| Problem::invalid(vec![fault]))?;
     let page = deps.edge.store.dead_letters(which, query.page).await?;
     let items: Vec<_> = page.items.iter().filter_map(DeadLetterView::of).collect();
@@ -84,10 +78,8 @@ fn which(query: &ListQuery) -> Result<DeadLetterQuery, Fault> {
     let third_party = query.get("third_party").map(str::parse).transpose();
     let since = query.get("since").map(str::parse).transpose();
     Ok(DeadLetterQuery {
-        third_party: third_party
-            .map_err(|_| Fault::new("/third_party", "must be a third party's id"))?,
-        since: since
-            .map_err(|_| Fault::new("/since", "must be a time, such as 2026-01-31T12:00:00Z"))?,
+        third_party: third_party.map_err(|_| Fault::new("/third_party", "must be a third party's id"))?,
+        since: since.map_err(|_| Fault::new("/since", "must be a time, such as 2026-01-31T12:00:00Z"))?,
     })
 }
 
@@ -100,10 +92,7 @@ async fn replay_them<S: Store>(
 ) -> Result<Response, Problem> {
     let selection = body.parse::<Selection>()?.check()?;
     let now = deps.edge.now();
-    let ticket = match key
-        .admit(&deps.edge.store, &operator, body.bytes(), now)
-        .await?
-    {
+    let ticket = match key.admit(&deps.edge.store, &operator, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
     };

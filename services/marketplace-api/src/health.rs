@@ -7,9 +7,7 @@ use marketplace_core::ports::Store;
 use crate::Deps;
 
 pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
-    Router::new()
-        .route("/healthz", get(live))
-        .route("/readyz", get(ready::<S>))
+    Router::new().route("/healthz", get(live)).route("/readyz", get(ready::<S>))
 }
 
 async fn live() -> Response {

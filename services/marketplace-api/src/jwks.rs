@@ -19,9 +19,7 @@ pub(crate) fn routes<S: Store, I: Identity, N: Notices>() -> Router<Accounts<S, 
     Router::new().route("/.well-known/jwks.json", get(key_set))
 }
 
-async fn key_set<S: Store, I: Identity, N: Notices>(
-    State(accounts): State<Accounts<S, I, N>>,
-) -> Response {
+async fn key_set<S: Store, I: Identity, N: Notices>(State(accounts): State<Accounts<S, I, N>>) -> Response {
     let mut response = reply::json_text(StatusCode::OK, accounts.identity.key_set().to_owned());
     response.headers_mut().insert(header::CACHE_CONTROL, CACHED);
     response

@@ -42,12 +42,7 @@ struct NewKey {
 }
 
 /// A key that was just made: what the party is shown once, and what is kept.
-pub(crate) fn fresh<S>(
-    edge: &Edge<S>,
-    party: &PartyId,
-    environment: Environment,
-    now: Timestamp,
-) -> (Secret, ApiKey) {
+pub(crate) fn fresh<S>(edge: &Edge<S>, party: &PartyId, environment: Environment, now: Timestamp) -> (Secret, ApiKey) {
     let fresh = FreshKey::new(environment, edge.randomness.secret());
     let kept = ApiKey {
         key_id: KeyId(edge.randomness.uuid(now)),
@@ -68,10 +63,7 @@ async fn add<S: Store>(
 ) -> Result<Response, Problem> {
     let NewKey { environment } = body.parse()?;
     let now = deps.edge.now();
-    let ticket = match key
-        .admit(&deps.edge.store, &operator, body.bytes(), now)
-        .await?
-    {
+    let ticket = match key.admit(&deps.edge.store, &operator, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
     };
@@ -82,13 +74,7 @@ async fn add<S: Store>(
     let remember = ticket.remember(move |_| idempotency::answer(StatusCode::CREATED, kept.clone()));
     let (by, store) = (operator.principal(), deps.edge.store);
     let command = PartyCommand::AddKey(api_key);
-    ticket
-        .hold(async move {
-            store
-                .apply_to_party(party, command, by, now, remember)
-                .await
-        })
-        .await??;
+    ticket.hold(async move { store.apply_to_party(party, command, by, now, remember).await }).await??;
     answer["api_key"] = secret.expose().into();
     Ok(reply::json(StatusCode::CREATED, &answer))
 }
@@ -100,9 +86,6 @@ async fn revoke<S: Store>(
 ) -> Result<Response, Problem> {
     let command = PartyCommand::RevokeKey(key);
     let now = deps.edge.now();
-    deps.edge
-        .store
-        .apply_to_party(party, command, operator.principal(), now, None)
-        .await?;
+    deps.edge.store.apply_to_party(party, command, operator.principal(), now, None).await?;
     Ok(reply::no_content())
 }

@@ -26,8 +26,7 @@ use http_edge::{
 use marketplace_core::ports::Store;
 
 /// Whether the service can work now; what is wrong, if not, is for the log.
-pub type Readiness =
-    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+pub type Readiness = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 /// What the service needs. Cloning is cheap.
 #[derive(Clone)]

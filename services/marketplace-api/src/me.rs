@@ -71,17 +71,10 @@ async fn set_filter<S: Store>(
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let NewFilter { pattern } = body.parse()?;
-    let pattern = pattern
-        .map(|raw| pattern_field::read("/pattern", &raw))
-        .transpose();
+    let pattern = pattern.map(|raw| pattern_field::read("/pattern", &raw)).transpose();
     let pattern = pattern.map_err(|fault| Problem::invalid(vec![fault]))?;
     let answer = json!({ "pattern": pattern });
-    apply(
-        &deps,
-        &caller,
-        PartyCommand::SetFilter(caller.environment, pattern),
-    )
-    .await?;
+    apply(&deps, &caller, PartyCommand::SetFilter(caller.environment, pattern)).await?;
     Ok(reply::json(StatusCode::OK, &answer))
 }
 
@@ -92,38 +85,15 @@ async fn set_delivery<S: Store>(
 ) -> Result<Response, Problem> {
     let input: DeliveryInput = body.parse()?;
     let stored = &caller.party.environment(caller.environment).delivery;
-    let settings =
-        resolve(input, Some(stored), deps.allow_private_endpoints).map_err(|faults| {
-            Problem::invalid(
-                faults
-                    .into_iter()
-                    .map(|fault| Fault::new(fault.pointer, fault.detail))
-                    .collect(),
-            )
-        })?;
+    let settings = resolve(input, Some(stored), deps.allow_private_endpoints).map_err(|faults| {
+        Problem::invalid(faults.into_iter().map(|fault| Fault::new(fault.pointer, fault.detail)).collect())
+    })?;
     let answer = settings.masked();
-    apply(
-        &deps,
-        &caller,
-        PartyCommand::SetDelivery(caller.environment, Box::new(settings)),
-    )
-    .await?;
+    apply(&deps, &caller, PartyCommand::SetDelivery(caller.environment, Box::new(settings))).await?;
     Ok(reply::json(StatusCode::OK, &answer))
 }
 
-async fn apply<S: Store>(
-    deps: &Deps<S>,
-    caller: &PartyCaller,
-    command: PartyCommand,
-) -> Result<Party, Problem> {
-    let (id, by, now) = (
-        caller.party.id.clone(),
-        caller.key_id.to_string(),
-        deps.edge.now(),
-    );
-    Ok(deps
-        .edge
-        .store
-        .apply_to_party(id, command, by, now, None)
-        .await?)
+async fn apply<S: Store>(deps: &Deps<S>, caller: &PartyCaller, command: PartyCommand) -> Result<Party, Problem> {
+    let (id, by, now) = (caller.party.id.clone(), caller.key_id.to_string(), deps.edge.now());
+    Ok(deps.edge.store.apply_to_party(id, command, by, now, None).await?)
 }

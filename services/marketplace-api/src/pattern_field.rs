@@ -10,8 +10,7 @@ use serde_json::value::RawValue;
 /// A fault with its place below that field.
 pub(crate) fn read(pointer: &str, raw: &RawValue) -> Result<Pattern, Fault> {
     let text = without_spaces(raw.get());
-    let at_field =
-        |error: PatternError| Fault::new(format!("{pointer}{}", error.pointer), error.detail);
+    let at_field = |error: PatternError| Fault::new(format!("{pointer}{}", error.pointer), error.detail);
     Pattern::check_length(&text).map_err(at_field)?;
     Pattern::parse(&text).map_err(at_field)
 }
@@ -53,35 +52,19 @@ mod tests {
 
     #[test]
     fn a_fault_is_named_below_its_field() {
-        let fault = read(
-            "/pattern",
-            &raw(r#"{"detail": {"amount": [{"numeric": ["<>", 1]}]}}"#),
-        )
-        .unwrap_err();
-        assert!(
-            fault.pointer.starts_with("/pattern/detail/amount"),
-            "{fault:?}"
-        );
+        let fault = read("/pattern", &raw(r#"{"detail": {"amount": [{"numeric": ["<>", 1]}]}}"#)).unwrap_err();
+        assert!(fault.pointer.starts_with("/pattern/detail/amount"), "{fault:?}");
         assert_eq!(read("/scope", &raw("7")).unwrap_err().pointer, "/scope");
     }
 
     #[test]
     fn layout_does_not_count_towards_the_length() {
         let words: Vec<String> = (0..500).map(|word| format!("\"{word:04}\"")).collect();
-        let wide = format!(
-            r#"{{"detail": {{"category": [{}]}}}}"#,
-            words.join(",          ")
-        );
+        let wide = format!(r#"{{"detail": {{"category": [{}]}}}}"#, words.join(",          "));
         assert!(wide.len() > MAX_FILTER_CHARS);
         assert!(read("/pattern", &raw(&wide)).is_ok());
-        let long = format!(
-            r#"{{"detail":{{"category":["{}"]}}}}"#,
-            "x".repeat(MAX_FILTER_CHARS)
-        );
-        assert_eq!(
-            read("/pattern", &raw(&long)).unwrap_err().pointer,
-            "/pattern"
-        );
+        let long = format!(r#"{{"detail":{{"category":["{}"]}}}}"#, "x".repeat(MAX_FILTER_CHARS));
+        assert_eq!(read("/pattern", &raw(&long)).unwrap_err().pointer, "/pattern");
     }
 
     #[test]

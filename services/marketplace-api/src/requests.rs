@@ -46,34 +46,17 @@ async fn create<S: Store>(
     let request = intake::from_api(body.bytes(), user_of(&person)?)?;
     may_use(&deps.edge.store, &person, request.environment).await?;
     let now = deps.edge.now();
-    let ticket = match key
-        .admit(&deps.edge.store, &person, body.bytes(), now)
-        .await?
-    {
+    let ticket = match key.admit(&deps.edge.store, &person, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
     };
     let id = RequestId(deps.edge.randomness.uuid(now));
-    let created = move || {
-        idempotency::answer(
-            StatusCode::CREATED,
-            format!(r#"{{"id":"{id}","status":"new"}}"#),
-        )
-    };
+    let created = move || idempotency::answer(StatusCode::CREATED, format!(r#"{{"id":"{id}","status":"new"}}"#));
     let remember = ticket.remember(move |(): &()| created());
-    let command = Create {
-        id,
-        request,
-        at: now,
-    };
+    let command = Create { id, request, at: now };
     let store = deps.edge.store;
-    ticket
-        .hold(async move { store.apply(command, Urgency::Caller, remember).await })
-        .await??;
-    Ok(reply::located(
-        idempotency::response(created()),
-        format!("/v1/requests/{id}"),
-    ))
+    ticket.hold(async move { store.apply(command, Urgency::Caller, remember).await }).await??;
+    Ok(reply::located(idempotency::response(created()), format!("/v1/requests/{id}")))
 }
 
 fn user_of(person: &Person) -> Result<UserId, Problem> {
@@ -84,39 +67,19 @@ fn user_of(person: &Person) -> Result<UserId, Problem> {
 }
 
 /// Environments other than `prod` are for operators and for users whom an operator marked as test accounts.
-async fn may_use<S: UserStore>(
-    store: &S,
-    person: &Person,
-    environment: Environment,
-) -> Result<(), Problem> {
+async fn may_use<S: UserStore>(store: &S, person: &Person, environment: Environment) -> Result<(), Problem> {
     let Person::User(user) = person else {
         return Ok(());
     };
-    if environment == Environment::Prod
-        || store
-            .user(&user.id)
-            .await?
-            .is_some_and(|user| user.test_account)
-    {
+    if environment == Environment::Prod || store.user(&user.id).await?.is_some_and(|user| user.test_account) {
         return Ok(());
     }
-    Err(Problem::invalid_field(
-        "/environment",
-        "only test accounts may ask outside `prod`",
-    ))
+    Err(Problem::invalid_field("/environment", "only test accounts may ask outside `prod`"))
 }
 
-async fn list<S: Store>(
-    State(deps): State<Deps<S>>,
-    user: UserCaller,
-    query: ListQuery,
-) -> Result<Response, Problem> {
+async fn list<S: Store>(State(deps): State<Deps<S>>, user: UserCaller, query: ListQuery) -> Result<Response, Problem> {
     let page = deps.edge.store.requests_of(&user.id, query.page).await?;
-    let items: Vec<_> = page
-        .items
-        .iter()
-        .map(|(head, offers)| view::summary(head, offers))
-        .collect();
+    let items: Vec<_> = page.items.iter().map(|(head, offers)| view::summary(head, offers)).collect();
     Ok(page::list(&items, page.next_cursor.as_deref()))
 }
 
@@ -126,12 +89,7 @@ async fn read<S: Store>(
     PathId(id): PathId<RequestId>,
 ) -> Result<Response, Problem> {
     let attempts = !matches!(caller, Caller::User(_));
-    let record = deps
-        .edge
-        .store
-        .request(id, attempts)
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    let record = deps.edge.store.request(id, attempts).await?.ok_or_else(Problem::not_found)?;
     let view = seen_by(&caller, &record).ok_or_else(Problem::not_found)?;
     Ok(reply::json(StatusCode::OK, &view))
 }
@@ -139,9 +97,7 @@ async fn read<S: Store>(
 fn seen_by<'a>(caller: &Caller, record: &'a RequestRecord) -> Option<RequestView<'a>> {
     match caller {
         Caller::Operator(_) => view::request(record, Reader::Operator),
-        Caller::Party(party) => {
-            view::request(record, Reader::Party(&party.party.id, party.environment))
-        }
+        Caller::Party(party) => view::request(record, Reader::Party(&party.party.id, party.environment)),
         Caller::User(user) if user.id == record.head.user_id => view::request(record, Reader::User),
         Caller::User(_) => None,
     }
@@ -161,10 +117,7 @@ async fn cancel<S: Store>(
 ) -> Result<Response, Problem> {
     let Nothing {} = body.parse_optional()?;
     let now = deps.edge.now();
-    let ticket = match key
-        .admit(&deps.edge.store, &person, body.bytes(), now)
-        .await?
-    {
+    let ticket = match key.admit(&deps.edge.store, &person, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
     };
@@ -172,21 +125,10 @@ async fn cancel<S: Store>(
         Person::User(user) => Some(user.id),
         Person::Operator(_) => None,
     };
-    let cancelled = move || {
-        idempotency::answer(
-            StatusCode::OK,
-            format!(r#"{{"id":"{id}","status":"cancelled"}}"#),
-        )
-    };
+    let cancelled = move || idempotency::answer(StatusCode::OK, format!(r#"{{"id":"{id}","status":"cancelled"}}"#));
     let remember = ticket.remember(move |(): &()| cancelled());
-    let command = Cancel {
-        request: id,
-        user,
-        at: now,
-    };
+    let command = Cancel { request: id, user, at: now };
     let store = deps.edge.store;
-    ticket
-        .hold(async move { store.apply(command, Urgency::Caller, remember).await })
-        .await??;
+    ticket.hold(async move { store.apply(command, Urgency::Caller, remember).await }).await??;
     Ok(idempotency::response(cancelled()))
 }

@@ -43,10 +43,7 @@ async fn sign_in<S: Store, I: Identity, N: Notices>(
     let account = contact::parse_email(&email).unwrap_or(email);
     let user = accounts.edge.store.user_by_email(&account).await?;
     let stored = user.as_ref().map(|user| user.password_hash.as_str());
-    accounts
-        .identity
-        .check_password(&account, stored, &password, now)
-        .await?;
+    accounts.identity.check_password(&account, stored, &password, now).await?;
     let user = user.ok_or_else(|| Problem::internal("a password fitted no account"))?;
     let token = accounts.identity.issue_token(&user.id, now)?;
     let answer = json!({
@@ -55,8 +52,6 @@ async fn sign_in<S: Store, I: Identity, N: Notices>(
         "expires_in": token.expires_in.as_secs(),
     });
     let mut response = reply::json(StatusCode::OK, &answer);
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, NOT_STORED);
+    response.headers_mut().insert(header::CACHE_CONTROL, NOT_STORED);
     Ok(response)
 }

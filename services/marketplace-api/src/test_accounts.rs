@@ -26,13 +26,7 @@ async fn mark<S: Store>(
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let Mark { test_account } = body.parse()?;
-    let change = UserPatch {
-        test_account: Some(test_account),
-        ..UserPatch::default()
-    };
+    let change = UserPatch { test_account: Some(test_account), ..UserPatch::default() };
     let user = deps.edge.store.patch_user(&id, change).await?;
-    Ok(reply::json(
-        StatusCode::OK,
-        &json!({ "id": user.id, "test_account": user.test_account }),
-    ))
+    Ok(reply::json(StatusCode::OK, &json!({ "id": user.id, "test_account": user.test_account })))
 }

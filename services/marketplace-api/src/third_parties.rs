@@ -34,10 +34,7 @@ use crate::{Deps, keys};
 pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
     Router::new()
         .route("/v1/third-parties", post(create::<S>).get(list::<S>))
-        .route(
-            "/v1/third-parties/{id}",
-            get(read::<S>).patch(change::<S>).delete(disable::<S>),
-        )
+        .route("/v1/third-parties/{id}", get(read::<S>).patch(change::<S>).delete(disable::<S>))
 }
 
 async fn create<S: Store>(
@@ -48,10 +45,7 @@ async fn create<S: Store>(
 ) -> Result<Response, Problem> {
     let now = deps.edge.now();
     let party = body.parse::<NewParty>()?.check(now)?;
-    let ticket = match key
-        .admit(&deps.edge.store, &operator, body.bytes(), now)
-        .await?
-    {
+    let ticket = match key.admit(&deps.edge.store, &operator, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
     };
@@ -59,34 +53,18 @@ async fn create<S: Store>(
     let key_id = api_key.key_id;
     // A repeat is answered without the key.
     let remember = ticket.remember(move |party| {
-        idempotency::answer(
-            StatusCode::CREATED,
-            output::created(party, key_id, None).to_string(),
-        )
+        idempotency::answer(StatusCode::CREATED, output::created(party, key_id, None).to_string())
     });
     let (id, by, store) = (party.id.clone(), operator.principal(), deps.edge.store);
     let command = PartyCommand::Join(Box::new(party), api_key);
-    let party = ticket
-        .hold(async move { store.apply_to_party(id, command, by, now, remember).await })
-        .await??;
+    let party = ticket.hold(async move { store.apply_to_party(id, command, by, now, remember).await }).await??;
     let answer = output::created(&party, key_id, Some(&secret));
-    Ok(reply::located(
-        reply::json(StatusCode::CREATED, &answer),
-        format!("/v1/third-parties/{}", party.id),
-    ))
+    Ok(reply::located(reply::json(StatusCode::CREATED, &answer), format!("/v1/third-parties/{}", party.id)))
 }
 
-async fn list<S: Store>(
-    State(deps): State<Deps<S>>,
-    _: Operator,
-    query: ListQuery,
-) -> Result<Response, Problem> {
+async fn list<S: Store>(State(deps): State<Deps<S>>, _: Operator, query: ListQuery) -> Result<Response, Problem> {
     let page = deps.edge.store.parties(query.page).await?;
-    let items: Vec<_> = page
-        .items
-        .iter()
-        .map(|party| PartySummary::of(party))
-        .collect();
+    let items: Vec<_> = page.items.iter().map(|party| PartySummary::of(party)).collect();
     Ok(page::list(&items, page.next_cursor.as_deref()))
 }
 
@@ -95,12 +73,7 @@ async fn read<S: Store>(
     _: Operator,
     PathId(id): PathId<PartyId>,
 ) -> Result<Response, Problem> {
-    let party = deps
-        .edge
-        .store
-        .party(&id)
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    let party = deps.edge.store.party(&id).await?.ok_or_else(Problem::not_found)?;
     Ok(reply::json(StatusCode::OK, &PartyView::of(&party)))
 }
 
@@ -132,9 +105,5 @@ async fn apply<S: Store>(
     operator: &Operator,
 ) -> Result<Party, Problem> {
     let (by, now) = (operator.principal(), deps.edge.now());
-    Ok(deps
-        .edge
-        .store
-        .apply_to_party(id, command, by, now, None)
-        .await?)
+    Ok(deps.edge.store.apply_to_party(id, command, by, now, None).await?)
 }

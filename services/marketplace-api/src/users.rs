@@ -60,28 +60,18 @@ async fn register<S: Store, I: Identity, N: Notices>(
     let now = accounts.edge.now();
     // Not the body itself: a fast hash of a password must not be kept.
     let fingerprint = registration.without_password();
-    let ticket = match key
-        .admit(&accounts.edge.store, &Anyone, fingerprint.as_bytes(), now)
-        .await?
-    {
+    let ticket = match key.admit(&accounts.edge.store, &Anyone, fingerprint.as_bytes(), now).await? {
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => {
-            return same_password(&accounts, &registration, now)
-                .await
-                .map(|()| answer);
+            return same_password(&accounts, &registration, now).await.map(|()| answer);
         }
     };
     let id = UserId::account(accounts.edge.randomness.uuid(now));
     let answer = idempotency::answer(StatusCode::CREATED, json!({ "id": id }).to_string());
     let kept = answer.clone();
     let remember = ticket.remember(move |(): &()| kept.clone());
-    ticket
-        .hold(create(accounts, id, registration, remember, now))
-        .await??;
-    Ok(reply::located(
-        idempotency::response(answer),
-        "/v1/users/me",
-    ))
+    ticket.hold(create(accounts, id, registration, remember, now)).await??;
+    Ok(reply::located(idempotency::response(answer), "/v1/users/me"))
 }
 
 async fn create<S: Store, I: Identity, N: Notices>(
@@ -93,10 +83,7 @@ async fn create<S: Store, I: Identity, N: Notices>(
 ) -> Result<(), Problem> {
     let user = User {
         id,
-        password_hash: accounts
-            .identity
-            .hash_password(&registration.password)
-            .await?,
+        password_hash: accounts.identity.hash_password(&registration.password).await?,
         email: registration.email,
         name: registration.name,
         phone: registration.phone,
@@ -106,11 +93,7 @@ async fn create<S: Store, I: Identity, N: Notices>(
         created_at: now,
     };
     let confirmation = Confirmation::new(&accounts.edge, &user, &accounts.public_url, now);
-    accounts
-        .edge
-        .store
-        .create_user(user, confirmation.hash, remember)
-        .await?;
+    accounts.edge.store.create_user(user, confirmation.hash, remember).await?;
     confirmation.send(accounts.notices).await;
     Ok(())
 }
@@ -123,14 +106,10 @@ async fn same_password<S: Store, I: Identity, N: Notices>(
 ) -> Result<(), Problem> {
     let user = accounts.edge.store.user_by_email(&again.email).await?;
     let stored = user.as_ref().map(|user| user.password_hash.as_str());
-    match accounts
-        .identity
-        .check_password(&again.email, stored, &again.password, now)
-        .await
-    {
-        Err(IdentityError::WrongPassword) => Err(Problem::unprocessable(
-            "this `idempotency-key` was used with another body",
-        )),
+    match accounts.identity.check_password(&again.email, stored, &again.password, now).await {
+        Err(IdentityError::WrongPassword) => {
+            Err(Problem::unprocessable("this `idempotency-key` was used with another body"))
+        }
         checked => Ok(checked?),
     }
 }
@@ -149,9 +128,7 @@ async fn confirm<S: Store, I: Identity, N: Notices>(
     };
     let stamp = ticket.stamp();
     let work = async move {
-        store
-            .confirm_user(confirmation::hash(token.expose()), now)
-            .await?;
+        store.confirm_user(confirmation::hash(token.expose()), now).await?;
         let answer = idempotency::answer(StatusCode::NO_CONTENT, String::new());
         idempotency::keep(&store, stamp, &answer).await?;
         Ok::<_, Problem>(answer)
@@ -163,12 +140,7 @@ async fn profile<S: Store, I: Identity, N: Notices>(
     State(accounts): State<Accounts<S, I, N>>,
     caller: UserCaller,
 ) -> Result<Response, Problem> {
-    let user = accounts
-        .edge
-        .store
-        .user(&caller.id)
-        .await?
-        .ok_or_else(Problem::not_found)?;
+    let user = accounts.edge.store.user(&caller.id).await?.ok_or_else(Problem::not_found)?;
     Ok(reply::json(StatusCode::OK, &Profile::of(&user)))
 }
 

@@ -34,13 +34,7 @@ pub struct Deps<S, N> {
 impl<S, N> Deps<S, N> {
     /// All of it.
     pub fn new(store: S, notices: N, clock: Arc<dyn Clock>, config: Config) -> Self {
-        Self {
-            store,
-            notices,
-            clock,
-            config,
-            turns: Turns::default(),
-        }
+        Self { store, notices, clock, config, turns: Turns::default() }
     }
 }
 
@@ -79,9 +73,7 @@ where
     let update: StatusUpdateDetail = serde_json::from_str(event.detail.get())?;
     let user = deps.store.user(&update.user_id).await?;
     match recipients(user.as_ref(), update.metadata.environment) {
-        Ok(recipients) => tell(&update, user.as_ref(), recipients, deps)
-            .await
-            .map(Done::Told),
+        Ok(recipients) => tell(&update, user.as_ref(), recipients, deps).await.map(Done::Told),
         Err(silence) => Ok(Done::Silent(silence)),
     }
 }
@@ -136,21 +128,12 @@ where
     let (request, sequence) = (story.update.request_id, story.update.metadata.sequence);
     let notice = notice(story, channel, to);
     let _turn = deps.turns.take(notice.id).await;
-    if deps
-        .store
-        .was_told(request, sequence, channel.as_str())
-        .await?
-    {
+    if deps.store.was_told(request, sequence, channel.as_str()).await? {
         return Ok(false);
     }
     deps.notices.send(&notice).await?;
     tracing::info!(request.id = %request, event.id = %story.update.metadata.event_id, %channel, "the user was told");
-    let record = RecordNotice {
-        request,
-        sequence,
-        channel: channel.as_str(),
-        at: deps.clock.now(),
-    };
+    let record = RecordNotice { request, sequence, channel: channel.as_str(), at: deps.clock.now() };
     deps.store.apply(record, Urgency::Ours, None).await?;
     Ok(true)
 }
@@ -160,12 +143,7 @@ fn notice(story: &Story<'_>, channel: Channel, to: Recipient) -> Notice {
         Channel::Email => (story.subject(), story.body()),
         Channel::Sms => (String::new(), story.sms()),
     };
-    Notice {
-        id: notice_id(story.update, channel),
-        to,
-        subject,
-        body,
-    }
+    Notice { id: notice_id(story.update, channel), to, subject, body }
 }
 
 /// Derived from what it tells, so that telling it again is the same message.

@@ -47,10 +47,7 @@ pub enum Silence {
 }
 
 /// Where the user wants to be told of something that happened in this environment.
-pub(crate) fn recipients(
-    user: Option<&User>,
-    environment: Environment,
-) -> Result<Vec<(Channel, Recipient)>, Silence> {
+pub(crate) fn recipients(user: Option<&User>, environment: Environment) -> Result<Vec<(Channel, Recipient)>, Silence> {
     let user = user.ok_or(Silence::NoAccount)?;
     if environment != Environment::Prod && !user.test_account {
         return Err(Silence::NotATestAccount);
@@ -58,22 +55,12 @@ pub(crate) fn recipients(
     if user.confirmed_at.is_none() {
         return Err(Silence::NotConfirmed);
     }
-    let email = user
-        .notifications
-        .email
-        .then(|| Recipient::Email(user.email.clone()));
+    let email = user.notifications.email.then(|| Recipient::Email(user.email.clone()));
     let number = user.phone.clone().filter(|_| user.notifications.sms);
     let sms = number.map(Recipient::Sms);
-    let channels = [
-        email.map(|to| (Channel::Email, to)),
-        sms.map(|to| (Channel::Sms, to)),
-    ];
+    let channels = [email.map(|to| (Channel::Email, to)), sms.map(|to| (Channel::Sms, to))];
     let wanted: Vec<_> = channels.into_iter().flatten().collect();
-    if wanted.is_empty() {
-        Err(Silence::NotWanted)
-    } else {
-        Ok(wanted)
-    }
+    if wanted.is_empty() { Err(Silence::NotWanted) } else { Ok(wanted) }
 }
 
 #[cfg(test)]
@@ -91,10 +78,7 @@ mod tests {
             name: None,
             phone: Some("+15551234567".to_owned()),
             confirmed_at: Some(Timestamp::UNIX_EPOCH),
-            notifications: Notifications {
-                email: true,
-                sms: true,
-            },
+            notifications: Notifications { email: true, sms: true },
             test_account: false,
             created_at: Timestamp::UNIX_EPOCH,
         }
@@ -116,38 +100,22 @@ mod tests {
             (false, false, true, Err(Silence::NotWanted)),
         ] {
             let phone = user().phone.filter(|_| phone);
-            let user = User {
-                notifications: Notifications { email, sms },
-                phone,
-                ..user()
-            };
+            let user = User { notifications: Notifications { email, sms }, phone, ..user() };
             assert_eq!(channels(&user), expected);
         }
     }
 
     #[test]
     fn nothing_goes_to_an_address_that_is_not_confirmed() {
-        assert_eq!(
-            channels(&User {
-                confirmed_at: None,
-                ..user()
-            }),
-            Err(Silence::NotConfirmed)
-        );
+        assert_eq!(channels(&User { confirmed_at: None, ..user() }), Err(Silence::NotConfirmed));
         assert_eq!(recipients(None, Environment::Prod), Err(Silence::NoAccount));
     }
 
     #[test]
     fn trials_reach_test_accounts_only() {
-        let tester = User {
-            test_account: true,
-            ..user()
-        };
+        let tester = User { test_account: true, ..user() };
         for environment in [Environment::Test, Environment::Dev] {
-            assert_eq!(
-                recipients(Some(&user()), environment),
-                Err(Silence::NotATestAccount)
-            );
+            assert_eq!(recipients(Some(&user()), environment), Err(Silence::NotATestAccount));
             assert!(recipients(Some(&tester), environment).is_ok());
         }
         assert!(recipients(Some(&tester), Environment::Prod).is_ok());

@@ -51,11 +51,7 @@ impl Story<'_> {
     /// The text of an SMS: at most 160 characters of the GSM alphabet, so that it is one message. The party is named
     /// by its id, which is short and ASCII.
     pub(crate) fn sms(&self) -> String {
-        let party = self
-            .update
-            .third_party
-            .as_ref()
-            .map_or("a partner", |party| party.as_str());
+        let party = self.update.third_party.as_ref().map_or("a partner", |party| party.as_str());
         let what = match self.update.status {
             UpdateStatus::InProgress => format!("{party} is looking at your request"),
             UpdateStatus::Accepted => format!("{party} accepted your request"),
@@ -79,31 +75,22 @@ impl Story<'_> {
                 format!("{party} declined your request and will not fulfil it.")
             }
             UpdateStatus::Completed => format!("{party} completed your request."),
-            UpdateStatus::Cancelled => {
-                "Your request was cancelled. Whoever had it was told.".to_owned()
-            }
-            UpdateStatus::Unmatched => {
-                "There is nobody at the moment who can fulfil your request.".to_owned()
-            }
+            UpdateStatus::Cancelled => "Your request was cancelled. Whoever had it was told.".to_owned(),
+            UpdateStatus::Unmatched => "There is nobody at the moment who can fulfil your request.".to_owned(),
             UpdateStatus::Expired => format!("{party} did not answer your request in time."),
         }
     }
 
     fn party(&self) -> String {
         let id = self.update.third_party.as_ref().map(|party| party.as_str());
-        self.party_name
-            .or(id)
-            .map_or_else(|| "A partner".to_owned(), one_line)
+        self.party_name.or(id).map_or_else(|| "A partner".to_owned(), one_line)
     }
 }
 
 /// A name that stays on its line and in its direction, whatever was put in it.
 fn one_line(name: &str) -> String {
     let visible = name.chars().map(|c| if breaks_lines(c) { ' ' } else { c });
-    let line: String = visible
-        .filter(|c| !turns_text_around(*c))
-        .take(MAX_NAME)
-        .collect();
+    let line: String = visible.filter(|c| !turns_text_around(*c)).take(MAX_NAME).collect();
     line.trim().to_owned()
 }
 
@@ -149,12 +136,7 @@ mod tests {
     }
 
     fn story<'a>(update: &'a StatusUpdateDetail, party: &'a str, user: &'a str) -> Story<'a> {
-        Story {
-            update,
-            party_name: Some(party),
-            user_name: Some(user),
-            public_url: "https://market.example",
-        }
+        Story { update, party_name: Some(party), user_name: Some(user), public_url: "https://market.example" }
     }
 
     #[test]
@@ -175,10 +157,7 @@ mod tests {
         for status in UpdateStatus::ALL {
             let update = update(status, Some("acme"));
             let story = story(&update, "Acme Books", "Ann");
-            let (subject, text) = (
-                story.subject(),
-                story.subject() + &story.body() + &story.sms(),
-            );
+            let (subject, text) = (story.subject(), story.subject() + &story.body() + &story.sms());
             assert!(!text.contains("prize") && !text.contains("evil"), "{text}");
             assert!(subjects.insert(subject), "{status}");
         }
@@ -192,10 +171,7 @@ mod tests {
                 let update = update(status, party);
                 let sms = story(&update, "Bücher", "Ann").sms();
                 assert!(sms.len() <= 160 && sms.is_ascii(), "{sms}");
-                assert!(
-                    sms.contains("req_00000000-0000-0000-0000-000000000007"),
-                    "{sms}"
-                );
+                assert!(sms.contains("req_00000000-0000-0000-0000-000000000007"), "{sms}");
             }
         }
     }
@@ -205,11 +181,7 @@ mod tests {
         let hostile = "Acme\r\nBcc: eve@example.com\r\n\r\n\u{2028}\u{202e}Click here\0";
         let update = update(UpdateStatus::Accepted, Some("acme"));
         let story = story(&update, hostile, hostile);
-        assert!(
-            !story
-                .subject()
-                .contains(|c: char| breaks_lines(c) || turns_text_around(c))
-        );
+        assert!(!story.subject().contains(|c: char| breaks_lines(c) || turns_text_around(c)));
         assert_eq!(story.body().lines().count(), 8);
         let long = "x".repeat(10_000);
         let story = self::story(&update, &long, &long);
@@ -218,16 +190,11 @@ mod tests {
 
     #[test]
     fn who_has_no_name_is_named_by_its_id() {
-        for (party, subject) in [
-            (Some("acme"), "acme declined your request"),
-            (None, "A partner declined your request"),
-        ] {
+        for (party, subject) in
+            [(Some("acme"), "acme declined your request"), (None, "A partner declined your request")]
+        {
             let update = update(UpdateStatus::Declined, party);
-            let nameless = Story {
-                party_name: None,
-                user_name: None,
-                ..story(&update, "", "")
-            };
+            let nameless = Story { party_name: None, user_name: None, ..story(&update, "", "") };
             assert_eq!(nameless.subject(), subject);
             assert!(nameless.body().starts_with("Hello,\n"));
         }

@@ -18,9 +18,7 @@ impl From<StoreError> for RouterError {
         match error {
             // The request that the event speaks of is not there: trying again changes nothing.
             StoreError::Refused(refusal) => Self::Poison(Box::new(refusal)),
-            StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Unexpected(_) => {
-                Self::Retry(error)
-            }
+            StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Unexpected(_) => Self::Retry(error),
         }
     }
 }

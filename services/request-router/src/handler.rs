@@ -36,16 +36,11 @@ pub struct Deps<S> {
 ///
 /// # Errors
 /// [`RouterError`] says whether to try again.
-pub async fn handle<S: RequestStore + PartyStore>(
-    event: &BusEvent,
-    deps: &Deps<S>,
-) -> Result<(), RouterError> {
+pub async fn handle<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -> Result<(), RouterError> {
     match EventKind::from_detail_type(&event.detail_type) {
         Some(EventKind::Request) => route(event, deps).await,
         Some(EventKind::StatusUpdate) => withdraw(event, deps).await,
-        Some(EventKind::Delivery | EventKind::DeliveryResult | EventKind::ThirdParty) | None => {
-            Ok(())
-        }
+        Some(EventKind::Delivery | EventKind::DeliveryResult | EventKind::ThirdParty) | None => Ok(()),
     }
 }
 
@@ -55,13 +50,9 @@ struct Origin {
     metadata: Option<Metadata>,
 }
 
-async fn route<S: RequestStore + PartyStore>(
-    event: &BusEvent,
-    deps: &Deps<S>,
-) -> Result<(), RouterError> {
+async fn route<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -> Result<(), RouterError> {
     let text = event.detail.get();
-    let new =
-        intake::from_event_detail(text).map_err(|error| RouterError::Poison(Box::new(error)))?;
+    let new = intake::from_event_detail(text).map_err(|error| RouterError::Poison(Box::new(error)))?;
     let Origin { metadata } = serde_json::from_str(text)?;
     let id = match &metadata {
         Some(metadata) => request_id(metadata)?,
@@ -81,12 +72,7 @@ async fn route<S: RequestStore + PartyStore>(
     let mut batches = MakeOffers::batches(offers);
     // The marker goes last: until it is there, the event is not handled and the offers are made again, as the same.
     let last = batches.pop();
-    try_join_all(
-        batches
-            .into_iter()
-            .map(|batch| deps.store.apply(batch, Urgency::Ours, None)),
-    )
-    .await?;
+    try_join_all(batches.into_iter().map(|batch| deps.store.apply(batch, Urgency::Ours, None))).await?;
     if let Some(last) = last {
         deps.store.apply(last, Urgency::Ours, None).await?;
     }
@@ -95,10 +81,7 @@ async fn route<S: RequestStore + PartyStore>(
 
 /// A request event of ours carries the request's id as its correlation.
 fn request_id(metadata: &Metadata) -> Result<RequestId, RouterError> {
-    metadata
-        .correlation_id
-        .parse()
-        .map_err(|error| RouterError::Poison(Box::new(error)))
+    metadata.correlation_id.parse().map_err(|error| RouterError::Poison(Box::new(error)))
 }
 
 /// An event from outside is a request that nobody has stored yet; its id is the event's (DESIGN section 6).
@@ -108,11 +91,7 @@ async fn accept_from_outside<S: RequestStore>(
     deps: &Deps<S>,
 ) -> Result<RequestId, RouterError> {
     let id = RequestId(event.id);
-    let create = Create {
-        id,
-        request: new.clone(),
-        at: deps.clock.now(),
-    };
+    let create = Create { id, request: new.clone(), at: deps.clock.now() };
     deps.store.apply(create, Urgency::Ours, None).await?;
     Ok(id)
 }
@@ -126,10 +105,7 @@ async fn eligible<S: PartyStore>(
     let matched = deps
         .store
         .with_routing(|routing| {
-            (
-                routing.route(&fields, new.environment, new.addressed_to.as_deref()),
-                routing.version(),
-            )
+            (routing.route(&fields, new.environment, new.addressed_to.as_deref()), routing.version())
         })
         .await?;
     Ok(matched)
@@ -143,11 +119,7 @@ async fn withdraw<S: RequestStore>(event: &BusEvent, deps: &Deps<S>) -> Result<(
     }
     let cause = Some(update.metadata.sequence);
     loop {
-        let command = WithdrawLosers {
-            request: update.request_id,
-            cause,
-            at: deps.clock.now(),
-        };
+        let command = WithdrawLosers { request: update.request_id, cause, at: deps.clock.now() };
         if !deps.store.apply(command, Urgency::Ours, None).await? {
             return Ok(());
         }

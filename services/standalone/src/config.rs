@@ -50,9 +50,7 @@ pub struct ConfigError(pub Vec<Problem>);
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration cannot be used:")?;
-        self.0
-            .iter()
-            .try_for_each(|problem| write!(f, "\n  {}: {}", problem.variable, problem.detail))
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {}: {}", problem.variable, problem.detail))
     }
 }
 
@@ -68,16 +66,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with every problem there is.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut reader = Reader {
-            lookup,
-            problems: Vec::new(),
-        };
+        let mut reader = Reader { lookup, problems: Vec::new() };
         let days = |days: u32| SignedDuration::from_hours(i64::from(days) * 24);
         let config = Self {
-            listen: reader.or(
-                "MARKETPLACE_LISTEN",
-                SocketAddr::from(([127, 0, 0, 1], 8080)),
-            ),
+            listen: reader.or("MARKETPLACE_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8080))),
             data_dir: reader.or("MARKETPLACE_DATA_DIR", PathBuf::from("./data")),
             public_url: reader.checked("MARKETPLACE_PUBLIC_URL", web_address),
             operator_token: reader.checked("MARKETPLACE_OPERATOR_TOKEN", secret),
@@ -85,31 +77,17 @@ impl Config {
             secret_key: reader.checked("MARKETPLACE_SECRET_KEY", secret_key),
             allow_private_endpoints: reader.or("MARKETPLACE_ALLOW_PRIVATE_ENDPOINTS", false),
             smtp_url: reader.checked("MARKETPLACE_SMTP_URL", mail_address),
-            max_wait: reader
-                .checked("MARKETPLACE_MAX_WAIT_SECONDS", wait)
-                .unwrap_or(Duration::from_secs(LONGEST_WAIT)),
+            max_wait: reader.checked("MARKETPLACE_MAX_WAIT_SECONDS", wait).unwrap_or(Duration::from_secs(LONGEST_WAIT)),
             rate_limit_per_second: reader
                 .checked("MARKETPLACE_RATE_LIMIT_PER_SECOND", positive)
                 .and_then(NonZeroU32::new),
             retention: Retention {
-                journal: days(
-                    reader
-                        .checked("MARKETPLACE_RETENTION_DAYS", positive)
-                        .unwrap_or(90),
-                ),
-                attempts: days(
-                    reader
-                        .checked("MARKETPLACE_ATTEMPT_RETENTION_DAYS", positive)
-                        .unwrap_or(30),
-                ),
+                journal: days(reader.checked("MARKETPLACE_RETENTION_DAYS", positive).unwrap_or(90)),
+                attempts: days(reader.checked("MARKETPLACE_ATTEMPT_RETENTION_DAYS", positive).unwrap_or(30)),
                 ..Retention::default()
             },
         };
-        if reader.problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(ConfigError(reader.problems))
-        }
+        if reader.problems.is_empty() { Ok(config) } else { Err(ConfigError(reader.problems)) }
     }
 }
 
@@ -121,18 +99,11 @@ struct Reader<L> {
 impl<L: Fn(&str) -> Option<String>> Reader<L> {
     /// A variable that its type can parse, else the default.
     fn or<T: FromStr<Err: fmt::Display>>(&mut self, variable: &'static str, default: T) -> T {
-        self.checked(variable, |text| {
-            text.parse().map_err(|error: T::Err| error.to_string())
-        })
-        .unwrap_or(default)
+        self.checked(variable, |text| text.parse().map_err(|error: T::Err| error.to_string())).unwrap_or(default)
     }
 
     /// A variable with a rule of its own; an empty one counts as unset.
-    fn checked<T>(
-        &mut self,
-        variable: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    fn checked<T>(&mut self, variable: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let text = (self.lookup)(variable).filter(|text| !text.is_empty())?;
         match parse(&text) {
             Ok(value) => Some(value),
@@ -160,9 +131,7 @@ fn secret_key(text: &str) -> Result<SecretString, String> {
 }
 
 fn web_address(text: &str) -> Result<Url, String> {
-    let url: Url = text
-        .parse()
-        .map_err(|error: url::ParseError| error.to_string())?;
+    let url: Url = text.parse().map_err(|error: url::ParseError| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err("must be an http or https URL".to_owned());
     }
@@ -170,9 +139,7 @@ fn web_address(text: &str) -> Result<Url, String> {
 }
 
 fn mail_address(text: &str) -> Result<SecretString, String> {
-    let url: Url = text
-        .parse()
-        .map_err(|error: url::ParseError| error.to_string())?;
+    let url: Url = text.parse().map_err(|error: url::ParseError| error.to_string())?;
     if !matches!(url.scheme(), "smtp" | "smtps") || url.host().is_none() {
         return Err("must be an smtp or smtps URL".to_owned());
     }
@@ -180,9 +147,7 @@ fn mail_address(text: &str) -> Result<SecretString, String> {
 }
 
 fn wait(text: &str) -> Result<Duration, String> {
-    let seconds: u64 = text
-        .parse()
-        .map_err(|_| "must be a whole number of seconds".to_owned())?;
+    let seconds: u64 = text.parse().map_err(|_| "must be a whole number of seconds".to_owned())?;
     if seconds > LONGEST_WAIT {
         return Err(format!("must be at most {LONGEST_WAIT}"));
     }
@@ -190,10 +155,7 @@ fn wait(text: &str) -> Result<Duration, String> {
 }
 
 fn positive(text: &str) -> Result<u32, String> {
-    text.parse()
-        .ok()
-        .filter(|number| *number > 0)
-        .ok_or_else(|| "must be a whole number above zero".to_owned())
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "must be a whole number above zero".to_owned())
 }
 
 #[cfg(test)]

@@ -19,12 +19,7 @@ pub(crate) fn router(deps: request_router::Deps<Embedded>) -> Consumer {
         kinds: request_router::KINDS,
         handler: Arc::new(move |event| {
             let deps = deps.clone();
-            async move {
-                request_router::handle(&event, &deps)
-                    .await
-                    .map_err(router_error)
-            }
-            .boxed()
+            async move { request_router::handle(&event, &deps).await.map_err(router_error) }.boxed()
         }),
     }
 }
@@ -37,13 +32,7 @@ pub(crate) fn notifier<N: Notices>(deps: notifier::Deps<Embedded, N>) -> Consume
         kinds: notifier::KINDS,
         handler: Arc::new(move |event| {
             let deps = deps.clone();
-            async move {
-                notifier::handle(&event, &deps)
-                    .await
-                    .map(drop)
-                    .map_err(notifier_error)
-            }
-            .boxed()
+            async move { notifier::handle(&event, &deps).await.map(drop).map_err(notifier_error) }.boxed()
         }),
     }
 }

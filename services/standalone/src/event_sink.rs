@@ -15,20 +15,11 @@ pub(crate) struct StoreSink(pub(crate) Embedded);
 impl EventSink for StoreSink {
     async fn accept(&self, event: AcceptedEvent) -> Result<(), SinkError> {
         let request = intake::from_event_detail(&event.detail).map_err(invalid)?;
-        let create = Create {
-            id: RequestId(event.event_id),
-            request,
-            at: event.received_at,
-        };
-        self.0
-            .apply(create, Urgency::Caller, None)
-            .await
-            .map_err(|error| match error {
-                StoreError::Unavailable(_) | StoreError::Conflict => SinkError::Unavailable,
-                StoreError::Refused(_) | StoreError::Unexpected(_) => {
-                    SinkError::Unexpected(Box::new(error))
-                }
-            })
+        let create = Create { id: RequestId(event.event_id), request, at: event.received_at };
+        self.0.apply(create, Urgency::Caller, None).await.map_err(|error| match error {
+            StoreError::Unavailable(_) | StoreError::Conflict => SinkError::Unavailable,
+            StoreError::Refused(_) | StoreError::Unexpected(_) => SinkError::Unexpected(Box::new(error)),
+        })
     }
 }
 
@@ -37,10 +28,6 @@ fn invalid(error: IntakeError) -> SinkError {
     SinkError::Invalid(match error {
         IntakeError::Malformed(detail) => detail,
         IntakeError::TooLarge => "the detail is too large".to_owned(),
-        IntakeError::Invalid(faults) => faults
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("; "),
+        IntakeError::Invalid(faults) => faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
     })
 }

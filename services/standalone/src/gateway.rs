@@ -46,10 +46,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            mischief: None,
-            attempt_timeout: SenderConfig::default().timeout,
-        }
+        Self { mischief: None, attempt_timeout: SenderConfig::default().timeout }
     }
 }
 
@@ -111,12 +108,9 @@ impl Gateway {
     /// [`StartError`]; nothing is left running then.
     pub async fn start(config: Config, options: Options) -> Result<Self, StartError> {
         operations::recorder();
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(|error| StartError::Listen(config.listen, error))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| StartError::Listen(config.listen, error))?;
+        let listener =
+            TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
         let secrets = Secrets::load(&config).map_err(StartError::DataDir)?;
         let parts = Parts::open(&config, &secrets, address)?;
         let (stop, mut stopped) = watch::channel(false);
@@ -129,11 +123,7 @@ impl Gateway {
         })?;
         let (clock, randomness) = (parts.clock.clone(), parts.randomness.clone());
         let bus = Bus::start(&parts.store, parts.consumers(), options.mischief).await?;
-        let push = PushDeps {
-            push: sender,
-            clock: clock.clone(),
-            randomness,
-        };
+        let push = PushDeps { push: sender, clock: clock.clone(), randomness };
         let workers = PushWorkers::start(parts.store.clone(), push).await?;
         let sweeper = Sweeper::start(parts.store.clone(), clock, config.retention);
         let listener = listener.tap_io(|connection| {
@@ -143,21 +133,9 @@ impl Gateway {
         let draining = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        let server = tokio::spawn(
-            axum::serve(listener, app)
-                .with_graceful_shutdown(draining)
-                .into_future(),
-        );
+        let server = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(draining).into_future());
         tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
-        Ok(Self {
-            address,
-            secrets,
-            stop,
-            server,
-            bus,
-            workers,
-            sweeper,
-        })
+        Ok(Self { address, secrets, stop, server, bus, workers, sweeper })
     }
 
     /// Where it listens.
@@ -196,9 +174,7 @@ impl Secrets {
     fn load(config: &Config) -> io::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)?;
         let load = |given: &Option<SecretString>, file: &str| {
-            given
-                .clone()
-                .map_or_else(|| load_or_make_secret(&config.data_dir.join(file)), Ok)
+            given.clone().map_or_else(|| load_or_make_secret(&config.data_dir.join(file)), Ok)
         };
         Ok(Self {
             operator_token: load(&config.operator_token, "operator-token")?,
@@ -213,19 +189,13 @@ impl Parts {
         let folder: &Path = &config.data_dir;
         let vault = Vault::new(&secrets.secret_key)?;
         let store = Embedded::open(platform_embedded::Options::new(folder.to_owned(), vault))?;
-        let public_url = config
-            .public_url
-            .as_ref()
-            .map_or_else(|| format!("http://{address}"), ToString::to_string);
+        let public_url = config.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
         let public_url: Arc<str> = public_url.trim_end_matches('/').into();
-        let identity = LocalIdentity::open(&folder.join("token-key"), &public_url)
-            .map_err(StartError::DataDir)?;
+        let identity = LocalIdentity::open(&folder.join("token-key"), &public_url).map_err(StartError::DataDir)?;
         Ok(Self {
             store,
             clock: Arc::new(SystemClock),
-            randomness: Arc::new(
-                OsRandomness::new().map_err(|error| StartError::Randomness(Box::new(error)))?,
-            ),
+            randomness: Arc::new(OsRandomness::new().map_err(|error| StartError::Randomness(Box::new(error)))?),
             identity,
             notices: LocalNotices::open(&folder.join("outbox"), config.smtp_url.as_ref())?,
             public_url,
@@ -233,26 +203,16 @@ impl Parts {
     }
 
     /// Every route of every service.
-    fn app(
-        &self,
-        config: &Config,
-        secrets: &Secrets,
-        closing: watch::Receiver<bool>,
-    ) -> Result<Router, StartError> {
-        let expected = Expected {
-            issuer: self.public_url.to_string(),
-            audience: AUDIENCE.to_owned(),
-            operator_group: None,
-        };
+    fn app(&self, config: &Config, secrets: &Secrets, closing: watch::Receiver<bool>) -> Result<Router, StartError> {
+        let expected =
+            Expected { issuer: self.public_url.to_string(), audience: AUDIENCE.to_owned(), operator_group: None };
         let edge = Edge {
             store: self.store.clone(),
             clock: self.clock.clone(),
             randomness: self.randomness.clone(),
             operator_token: Some(OperatorToken::new(secrets.operator_token.expose_secret())),
             tokens: Arc::new(JwksVerifier::new(self.identity.key_set(), expected)?),
-            rate_limit: config
-                .rate_limit_per_second
-                .map(|limit| Arc::new(RateLimiter::new(limit, limit))),
+            rate_limit: config.rate_limit_per_second.map(|limit| Arc::new(RateLimiter::new(limit, limit))),
         };
         let store = self.store.clone();
         let api = marketplace_api::Deps {
@@ -263,11 +223,7 @@ impl Parts {
                 Box::pin(async move { store.check().await.map_err(|error| error.to_string()) })
             }),
         };
-        let ingest = status_ingest::Deps {
-            edge: edge.clone(),
-            max_wait: config.max_wait,
-            closing,
-        };
+        let ingest = status_ingest::Deps { edge: edge.clone(), max_wait: config.max_wait, closing };
         let accounts = Accounts {
             edge,
             identity: self.identity.clone(),
@@ -291,17 +247,12 @@ impl Parts {
     }
 
     fn consumers(&self) -> Vec<platform_embedded::bus::Consumer> {
-        let router = request_router::Deps {
-            store: self.store.clone(),
-            clock: self.clock.clone(),
-        };
+        let router = request_router::Deps { store: self.store.clone(), clock: self.clock.clone() };
         let notifier = notifier::Deps::new(
             self.store.clone(),
             self.notices.clone(),
             self.clock.clone(),
-            notifier::Config {
-                public_url: self.public_url.clone(),
-            },
+            notifier::Config { public_url: self.public_url.clone() },
         );
         vec![consumers::router(router), consumers::notifier(notifier)]
     }

@@ -19,10 +19,7 @@ const OPENAPI: &str = include_str!("../../../schemas/openapi/marketplace.json");
 pub(crate) fn routes(store: Embedded) -> Router {
     Router::new()
         .route("/metrics", get(numbers))
-        .route(
-            "/openapi.json",
-            get(async || ([(CONTENT_TYPE, "application/json")], OPENAPI)),
-        )
+        .route("/openapi.json", get(async || ([(CONTENT_TYPE, "application/json")], OPENAPI)))
         .with_state(store)
 }
 
@@ -31,17 +28,11 @@ async fn numbers(State(store): State<Embedded>) -> Response {
         return StatusCode::NOT_FOUND.into_response();
     };
     store.report_gauges();
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4")],
-        recorder.render(),
-    )
-        .into_response()
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], recorder.render()).into_response()
 }
 
 /// The process has one recorder, however many gateways a test starts in it; none if somebody else's is installed.
 pub(crate) fn recorder() -> Option<&'static PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    RECORDER
-        .get_or_init(|| PrometheusBuilder::new().install_recorder().ok())
-        .as_ref()
+    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
 }

@@ -14,19 +14,13 @@ pub(crate) const DEMO: &str = "error";
 /// Starts logging; `MARKETPLACE_LOG` is `json` or `text` (the default), `RUST_LOG` the filter.
 pub(crate) fn start(lookup: &impl Fn(&str) -> Option<String>, filter: &str) -> anyhow::Result<()> {
     let filter = lookup("RUST_LOG").unwrap_or_else(|| filter.to_owned());
-    let filter = EnvFilter::builder()
-        .parse(filter)
-        .context("RUST_LOG cannot be read")?;
+    let filter = EnvFilter::builder().parse(filter).context("RUST_LOG cannot be read")?;
     let registry = tracing_subscriber::registry().with(filter);
     match lookup("MARKETPLACE_LOG").as_deref() {
-        Some("json") => registry
-            .with(fmt::layer().json().with_writer(std::io::stderr))
-            .try_init()?,
+        Some("json") => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init()?,
         None | Some("" | "text") => {
             let colour = std::io::stderr().is_terminal();
-            registry
-                .with(fmt::layer().with_ansi(colour).with_writer(std::io::stderr))
-                .try_init()?;
+            registry.with(fmt::layer().with_ansi(colour).with_writer(std::io::stderr)).try_init()?;
         }
         Some(_) => anyhow::bail!("MARKETPLACE_LOG must be json or text"),
     }

@@ -41,13 +41,7 @@ async fn acknowledge<S: Store>(
 ) -> Result<Response, Problem> {
     let ids = body.parse::<Acknowledged>()?.check()?;
     let now = deps.edge.now();
-    let job = Job {
-        ids,
-        party,
-        action: InboxAction::Acknowledge,
-        done: "acknowledged",
-        now,
-    };
+    let job = Job { ids, party, action: InboxAction::Acknowledge, done: "acknowledged", now };
     job.run(deps, key, body).await
 }
 
@@ -59,13 +53,7 @@ async fn extend<S: Store>(
 ) -> Result<Response, Problem> {
     let now = deps.edge.now();
     let (ids, until) = body.parse::<Extended>()?.check(now)?;
-    let job = Job {
-        ids,
-        party,
-        action: InboxAction::Extend(until),
-        done: "extended",
-        now,
-    };
+    let job = Job { ids, party, action: InboxAction::Extend(until), done: "extended", now };
     job.run(deps, key, body).await
 }
 
@@ -77,13 +65,7 @@ async fn release<S: Store>(
 ) -> Result<Response, Problem> {
     let ids = body.parse::<Released>()?.check()?;
     let now = deps.edge.now();
-    let job = Job {
-        ids,
-        party,
-        action: InboxAction::Release,
-        done: "released",
-        now,
-    };
+    let job = Job { ids, party, action: InboxAction::Release, done: "released", now };
     job.run(deps, key, body).await
 }
 
@@ -110,25 +92,15 @@ struct OneResult<'a> {
 }
 
 impl Job {
-    async fn run<S: Store>(
-        self,
-        deps: Deps<S>,
-        key: IdempotencyKey,
-        body: JsonBody,
-    ) -> Result<Response, Problem> {
+    async fn run<S: Store>(self, deps: Deps<S>, key: IdempotencyKey, body: JsonBody) -> Result<Response, Problem> {
         let store = deps.edge.store;
-        let ticket = match key
-            .admit(&store, &self.party, body.bytes(), self.now)
-            .await?
-        {
+        let ticket = match key.admit(&store, &self.party, body.bytes(), self.now).await? {
             Admitted::New(ticket) => ticket,
             Admitted::Done(answer) => return Ok(answer),
         };
         let stamp = ticket.stamp();
         let work = async move {
-            let results = Results {
-                results: self.each(&store).await?,
-            };
+            let results = Results { results: self.each(&store).await? };
             let text = serde_json::to_string(&results).map_err(Problem::internal)?;
             let answer = idempotency::answer(StatusCode::OK, text);
             idempotency::keep(&store, stamp, &answer).await?;
@@ -147,11 +119,7 @@ impl Job {
 
     async fn one<'a, S: Store>(&self, store: &S, id: &'a str) -> Result<OneResult<'a>, StoreError> {
         let result = match id.parse::<DeliveryId>() {
-            Ok(delivery_id) => {
-                store
-                    .apply(self.command(delivery_id), Urgency::Caller, None)
-                    .await?
-            }
+            Ok(delivery_id) => store.apply(self.command(delivery_id), Urgency::Caller, None).await?,
             Err(_) => InboxResult::Unknown,
         };
         let result = match result {
@@ -159,10 +127,7 @@ impl Job {
             InboxResult::Already => "already",
             InboxResult::Unknown => "unknown",
         };
-        Ok(OneResult {
-            delivery_id: id,
-            result,
-        })
+        Ok(OneResult { delivery_id: id, result })
     }
 
     fn command(&self, delivery_id: DeliveryId) -> UseInbox {

@@ -37,10 +37,7 @@ impl<S: Store> AtEdge for Deps<S> {
 
 /// The routes alone, to be merged with others' and [finished](finish) together.
 pub fn routes<S: Store>(deps: Deps<S>) -> Router {
-    Router::new()
-        .merge(status::routes())
-        .merge(inbox::routes())
-        .with_state(deps)
+    Router::new().merge(status::routes()).merge(inbox::routes()).with_state(deps)
 }
 
 /// The service by itself.

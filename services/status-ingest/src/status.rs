@@ -21,10 +21,7 @@ use crate::Deps;
 
 pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
     Router::new()
-        .route(
-            "/v1/deliveries/{delivery_id}/status",
-            post(of_delivery::<S>),
-        )
+        .route("/v1/deliveries/{delivery_id}/status", post(of_delivery::<S>))
         .route("/v1/requests/{id}/status", post(of_request::<S>))
 }
 
@@ -55,33 +52,20 @@ async fn answer<S: Store>(
     target: Target,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let StatusBody {
-        status,
-        reason,
-        details,
-    } = body.parse::<StatusBody>()?.check()?;
+    let StatusBody { status, reason, details } = body.parse::<StatusBody>()?.check()?;
     let (store, now) = (deps.edge.store, deps.edge.clock.now());
     let ticket = match key.admit(&store, &caller, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
     };
     let party = caller.party.id.clone();
-    let command = Answer {
-        target,
-        party: party.clone(),
-        environment: caller.environment,
-        status,
-        reason,
-        details,
-        at: now,
-    };
+    let command =
+        Answer { target, party: party.clone(), environment: caller.environment, status, reason, details, at: now };
     let remember = ticket.remember({
         let party = party.clone();
         move |answered| written(&party, answered)
     });
-    let answered = ticket
-        .hold(async move { store.apply(command, Urgency::Caller, remember).await })
-        .await??;
+    let answered = ticket.hold(async move { store.apply(command, Urgency::Caller, remember).await }).await??;
     Ok(idempotency::response(written(&party, &answered)))
 }
 
@@ -107,10 +91,7 @@ mod tests {
         let request = RequestId(uuid::Uuid::from_u128(7));
         let delivery_id = DeliveryId::new(request, [3; 10]);
         for state in OfferState::ALL {
-            let answer = written(
-                &"3rdparty1".parse().unwrap(),
-                &Answered { delivery_id, state },
-            );
+            let answer = written(&"3rdparty1".parse().unwrap(), &Answered { delivery_id, state });
             let body: Value = serde_json::from_str(&answer.body).unwrap();
             assert_eq!(
                 body,

@@ -17,8 +17,7 @@ const GRACE: Duration = Duration::from_millis(500);
 pub(crate) async fn first_text(response: Response, deadline: Instant) -> String {
     let deadline = deadline.min(Instant::now() + GRACE);
     let bytes = first_bytes(response, ANSWER_LIMIT, deadline).await.bytes;
-    String::from_utf8(bytes)
-        .unwrap_or_else(|fault| String::from_utf8_lossy(fault.as_bytes()).into_owned())
+    String::from_utf8(bytes).unwrap_or_else(|fault| String::from_utf8_lossy(fault.as_bytes()).into_owned())
 }
 
 /// The beginning of a body.
@@ -29,11 +28,7 @@ pub(crate) struct FirstBytes {
 }
 
 /// The first `limit` bytes of a body. What is left unread is dropped, with its connection if need be.
-pub(crate) async fn first_bytes(
-    mut response: Response,
-    limit: usize,
-    deadline: Instant,
-) -> FirstBytes {
+pub(crate) async fn first_bytes(mut response: Response, limit: usize, deadline: Instant) -> FirstBytes {
     let mut bytes = Vec::new();
     let reading = async {
         while bytes.len() < limit {

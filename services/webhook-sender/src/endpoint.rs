@@ -35,29 +35,20 @@ impl Endpoint {
     pub(crate) fn new(settings: &PushSettings, allow_private: bool) -> Result<Self, EndpointError> {
         let credential = match &settings.auth {
             Auth::None => Credential::None,
-            Auth::ApiKey { name, value } => Credential::Header(
-                HeaderName::from_bytes(name.as_str().as_bytes())?,
-                sensitive(value.expose())?,
-            ),
+            Auth::ApiKey { name, value } => {
+                Credential::Header(HeaderName::from_bytes(name.as_str().as_bytes())?, sensitive(value.expose())?)
+            }
             Auth::Basic { username, password } => {
                 Credential::Header(AUTHORIZATION, basic(username, password.expose())?)
             }
-            Auth::OauthClientCredentials {
-                token_url,
-                client_id,
-                client_secret,
-                scope,
-            } => {
+            Auth::OauthClientCredentials { token_url, client_id, client_secret, scope } => {
                 let target = Target::new(token_url, allow_private);
                 let scope = scope.as_deref();
                 let source = TokenSource::new(target, client_id, client_secret, scope)?;
                 Credential::Token(Box::new(source))
             }
         };
-        Ok(Self {
-            target: Target::new(&settings.url, allow_private),
-            credential,
-        })
+        Ok(Self { target: Target::new(&settings.url, allow_private), credential })
     }
 }
 
@@ -82,17 +73,12 @@ impl Target {
     fn new(url: &EndpointUrl, allow_private: bool) -> Self {
         let refusal = url.refusal(allow_private);
         let refused = refusal.map(|fault| Fault::new(Failure::AddressRefused, fault.to_string()));
-        Self {
-            url: url.as_url().clone(),
-            refused,
-        }
+        Self { url: url.as_url().clone(), refused }
     }
 
     /// The URL to call, if it may be called.
     pub(crate) fn url(&self) -> Result<Url, Fault> {
-        self.refused
-            .clone()
-            .map_or_else(|| Ok(self.url.clone()), Err)
+        self.refused.clone().map_or_else(|| Ok(self.url.clone()), Err)
     }
 }
 
@@ -105,8 +91,5 @@ pub(crate) fn sensitive(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
 
 /// The credentials of HTTP Basic (RFC 7617).
 pub(crate) fn basic(username: &str, password: &str) -> Result<HeaderValue, InvalidHeaderValue> {
-    sensitive(&format!(
-        "Basic {}",
-        BASE64_STANDARD.encode(format!("{username}:{password}"))
-    ))
+    sensitive(&format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}"))))
 }

@@ -16,10 +16,7 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn new(failure: Failure, detail: impl Into<String>) -> Self {
-        Self {
-            failure,
-            detail: detail.into(),
-        }
+        Self { failure, detail: detail.into() }
     }
 
     pub(crate) fn timeout() -> Self {
@@ -30,13 +27,8 @@ impl Fault {
 impl From<&reqwest::Error> for Fault {
     fn from(error: &reqwest::Error) -> Self {
         // The innermost cause is the one that tells; those around it name the URL or say "client error".
-        let detail = causes(error)
-            .last()
-            .map_or_else(String::new, ToString::to_string);
-        Self {
-            failure: failure(error),
-            detail,
-        }
+        let detail = causes(error).last().map_or_else(String::new, ToString::to_string);
+        Self { failure: failure(error), detail }
     }
 }
 
@@ -50,10 +42,7 @@ fn failure(error: &reqwest::Error) -> Failure {
         Failure::Timeout
     } else if error.is_connect() {
         connect_failure(error)
-    } else if causes(error)
-        .filter_map(|cause| cause.downcast_ref())
-        .any(malformed)
-    {
+    } else if causes(error).filter_map(|cause| cause.downcast_ref()).any(malformed) {
         Failure::MalformedAnswer
     } else {
         Failure::ConnectionLost
@@ -63,10 +52,7 @@ fn failure(error: &reqwest::Error) -> Failure {
 /// The operating system's errors carry its error number; those of the TLS library do not.
 fn connect_failure(error: &reqwest::Error) -> Failure {
     let from_tls = |cause: &io::Error| cause.raw_os_error().is_none();
-    if causes(error)
-        .filter_map(|cause| cause.downcast_ref())
-        .any(from_tls)
-    {
+    if causes(error).filter_map(|cause| cause.downcast_ref()).any(from_tls) {
         Failure::TlsFailed
     } else {
         Failure::ConnectFailed

@@ -34,10 +34,7 @@ pub(crate) struct Guard {
 
 impl Guard {
     pub(crate) fn new(allow_private: bool) -> Self {
-        Self {
-            allow_private,
-            lookups: Arc::default(),
-        }
+        Self { allow_private, lookups: Arc::default() }
     }
 }
 
@@ -92,31 +89,21 @@ impl Lookups {
         let key = Arc::clone(&name);
         let task = tokio::spawn(async move {
             let found = look_up(&name).await;
-            lookups
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&name);
+            lookups.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
             found
         });
         let lookup = task.map(|ended| match ended {
             Ok(found) => found,
             Err(stopped) => Err(NotResolved(Arc::new(io::Error::other(stopped)))),
         });
-        running
-            .entry(key)
-            .insert_entry(lookup.boxed().shared())
-            .get()
-            .clone()
+        running.entry(key).insert_entry(lookup.boxed().shared()).get().clone()
     }
 }
 
 /// The port is 0; the connector puts the URL's port there.
 async fn look_up(name: &str) -> Found {
     let found = tokio::net::lookup_host((name, 0)).await;
-    found
-        .map(Iterator::collect)
-        .map_err(|error| NotResolved(Arc::new(error)))
+    found.map(Iterator::collect).map_err(|error| NotResolved(Arc::new(error)))
 }
 
 #[cfg(test)]
@@ -124,19 +111,13 @@ mod tests {
     use super::*;
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
-        texts
-            .iter()
-            .map(|text| SocketAddr::new(text.parse().unwrap(), 0))
-            .collect()
+        texts.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 0)).collect()
     }
 
     #[test]
     fn of_several_addresses_only_those_that_may_be_called_remain() {
         let found = addresses(&["127.0.0.1", "8.8.8.8", "::1", "10.0.0.1", "2606:4700::1111"]);
-        assert_eq!(
-            admit(&found, false),
-            Ok(addresses(&["8.8.8.8", "2606:4700::1111"]))
-        );
+        assert_eq!(admit(&found, false), Ok(addresses(&["8.8.8.8", "2606:4700::1111"])));
         assert_eq!(admit(&found, true), Ok(found));
     }
 

@@ -62,9 +62,7 @@ struct Token {
 
 impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenSource")
-            .field("target", &self.target)
-            .finish_non_exhaustive()
+        f.debug_struct("TokenSource").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -76,8 +74,7 @@ impl TokenSource {
         scope: Option<&str>,
     ) -> Result<Self, InvalidHeaderValue> {
         // Both are form-encoded before they go into the header (RFC 6749, 2.3.1).
-        let encode =
-            |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         if let Some(scope) = scope {
@@ -96,11 +93,7 @@ impl TokenSource {
     ///
     /// # Errors
     /// No token could be had before the deadline.
-    pub(crate) async fn authorization(
-        &self,
-        client: &Client,
-        deadline: Instant,
-    ) -> Result<HeaderValue, Fault> {
+    pub(crate) async fn authorization(&self, client: &Client, deadline: Instant) -> Result<HeaderValue, Fault> {
         let asked_at = Instant::now();
         if let Some(authorization) = self.current(asked_at) {
             return Ok(authorization);
@@ -113,17 +106,13 @@ impl TokenSource {
             let fetched = self.fetch(client, deadline).await;
             self.keep(fetched)
         });
-        fetched
-            .await
-            .unwrap_or_else(|_| Err(fault("it did not answer in time")))
+        fetched.await.unwrap_or_else(|_| Err(fault("it did not answer in time")))
     }
 
     /// Forgets a token that the endpoint did not take, unless another one has come in its place.
     pub(crate) fn discard(&self, authorization: &HeaderValue) {
         let mut state = self.state();
-        state
-            .token
-            .take_if(|token| token.authorization == *authorization);
+        state.token.take_if(|token| token.authorization == *authorization);
     }
 
     fn current(&self, now: Instant) -> Option<HeaderValue> {
@@ -134,15 +123,9 @@ impl TokenSource {
 
     /// What somebody else's fetch brought since we began to wait, if there was one.
     fn settled_since(&self, asked_at: Instant) -> Option<Result<HeaderValue, Fault>> {
-        let failed = self
-            .state()
-            .failed
-            .clone()
-            .filter(|(at, _)| *at >= asked_at);
+        let failed = self.state().failed.clone().filter(|(at, _)| *at >= asked_at);
         let current = self.current(Instant::now());
-        current
-            .map(Ok)
-            .or_else(|| failed.map(|(_, fault)| Err(fault)))
+        current.map(Ok).or_else(|| failed.map(|(_, fault)| Err(fault)))
     }
 
     fn keep(&self, fetched: Result<Token, Fault>) -> Result<HeaderValue, Fault> {
@@ -164,17 +147,10 @@ impl TokenSource {
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         headers.insert(CONTENT_TYPE, form_type);
         *request.body_mut() = Some(Body::from(self.form.clone()));
-        let response =
-            client
-                .execute(request)
-                .await
-                .map_err(|error| match Fault::from(&error) {
-                    refused @ Fault {
-                        failure: Failure::AddressRefused,
-                        ..
-                    } => refused,
-                    Fault { detail, .. } => fault(&detail),
-                })?;
+        let response = client.execute(request).await.map_err(|error| match Fault::from(&error) {
+            refused @ Fault { failure: Failure::AddressRefused, .. } => refused,
+            Fault { detail, .. } => fault(&detail),
+        })?;
         read_token(response, deadline).await
     }
 
@@ -184,10 +160,7 @@ impl TokenSource {
 }
 
 fn fault(detail: &str) -> Fault {
-    Fault::new(
-        Failure::TokenFailed,
-        format!("the token endpoint: {detail}"),
-    )
+    Fault::new(Failure::TokenFailed, format!("the token endpoint: {detail}"))
 }
 
 /// A successful token answer (RFC 6749, 5.1).
@@ -217,23 +190,16 @@ async fn read_token(response: Response, deadline: Instant) -> Result<Token, Faul
         return Err(fault("its answer is too long or broke off"));
     }
     // The parser's message is left out, since it may quote the token.
-    let answer: TokenAnswer = serde_json::from_slice(&body.bytes)
-        .map_err(|_| fault("its answer is not a token answer"))?;
-    let bearer = answer
-        .token_type
-        .as_deref()
-        .unwrap_or("bearer")
-        .eq_ignore_ascii_case("bearer");
+    let answer: TokenAnswer =
+        serde_json::from_slice(&body.bytes).map_err(|_| fault("its answer is not a token answer"))?;
+    let bearer = answer.token_type.as_deref().unwrap_or("bearer").eq_ignore_ascii_case("bearer");
     if !bearer {
         return Err(fault("its token is not a bearer token"));
     }
     let authorization = sensitive(&format!("Bearer {}", answer.access_token.expose()))
         .map_err(|_| fault("its token is not legal in a header"))?;
     let life = life(answer.expires_in);
-    Ok(Token {
-        authorization,
-        renew_at: answered_at + life - MARGIN.min(life / 2),
-    })
+    Ok(Token { authorization, renew_at: answered_at + life - MARGIN.min(life / 2) })
 }
 
 fn life(expires_in: Option<Seconds>) -> Duration {

@@ -115,11 +115,7 @@ impl Sender {
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .pool_idle_timeout(IDLE_TIME)
             .build()?;
-        Ok(Self {
-            client,
-            timeout: config.timeout,
-            allow_private: config.allow_private,
-        })
+        Ok(Self { client, timeout: config.timeout, allow_private: config.allow_private })
     }
 
     /// Makes an endpoint ready: once per version of its settings, not once per attempt.
@@ -131,36 +127,18 @@ impl Sender {
     }
 
     /// Sends a message to an endpoint once. Takes no longer than the configured timeout.
-    pub async fn attempt(
-        &self,
-        endpoint: &Endpoint,
-        message: &OutgoingMessage,
-        now: Timestamp,
-    ) -> AttemptReport {
+    pub async fn attempt(&self, endpoint: &Endpoint, message: &OutgoingMessage, now: Timestamp) -> AttemptReport {
         let started = Instant::now();
         let deadline = started + self.timeout;
-        let attempt = Attempt {
-            client: &self.client,
-            endpoint,
-            message,
-            now,
-            deadline,
-        };
+        let attempt = Attempt { client: &self.client, endpoint, message, now, deadline };
         let answered = attempt.run().await;
         let latency = started.elapsed();
         match answered {
             Ok(response) => {
-                let outcome = Outcome::Answered {
-                    status: response.status().as_u16(),
-                    retry_after: retry_after(&response),
-                };
+                let outcome =
+                    Outcome::Answered { status: response.status().as_u16(), retry_after: retry_after(&response) };
                 let answer = answer::first_text(response, deadline).await;
-                AttemptReport {
-                    outcome,
-                    latency,
-                    answer,
-                    detail: None,
-                }
+                AttemptReport { outcome, latency, answer, detail: None }
             }
             Err(Fault { failure, detail }) => AttemptReport {
                 outcome: Outcome::Failed(failure),
@@ -203,10 +181,7 @@ impl Attempt<'_> {
     }
 
     /// Ends when the status line and the headers are there.
-    async fn send(
-        &self,
-        credential: Option<(&HeaderName, HeaderValue)>,
-    ) -> Result<Response, Fault> {
+    async fn send(&self, credential: Option<(&HeaderName, HeaderValue)>) -> Result<Response, Fault> {
         let mut request = Request::new(Method::POST, self.endpoint.target.url()?);
         *request.headers_mut() = self.headers(credential)?;
         *request.body_mut() = Some(Body::from(self.message.body.clone()));
@@ -247,10 +222,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_judged_by_what_it_resolves_to_when_connecting() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!(
-            "http://localhost:{}/",
-            listener.local_addr().unwrap().port()
-        );
+        let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
         let sender = Sender::new(&SenderConfig::default()).unwrap();
         let error = sender.client.post(url).send().await.unwrap_err();
         let Fault { failure, detail } = Fault::from(&error);

@@ -36,111 +36,35 @@ const NOT_PUBLIC_V4: [Block<Ipv4Addr>; 14] = [
     (v4(192, 88, 99, 0), 24, "a 6to4 relay address (RFC 7526)"),
     (v4(192, 168, 0, 0), 16, "a private address (RFC 1918)"),
     (v4(198, 18, 0, 0), 15, "a benchmarking address (RFC 2544)"),
-    (
-        v4(198, 51, 100, 0),
-        24,
-        "a documentation address (RFC 5737)",
-    ),
+    (v4(198, 51, 100, 0), 24, "a documentation address (RFC 5737)"),
     (v4(203, 0, 113, 0), 24, "a documentation address (RFC 5737)"),
     (v4(224, 0, 0, 0), 4, "a multicast address (RFC 5771)"),
-    (
-        v4(240, 0, 0, 0),
-        4,
-        "a reserved or broadcast address (RFC 1112)",
-    ),
+    (v4(240, 0, 0, 0), 4, "a reserved or broadcast address (RFC 1112)"),
 ];
 
 /// Refused whatever the configuration: link-local, metadata, and forms that only carry another address.
 const ALWAYS_V6: [Block<Ipv6Addr>; 8] = [
-    (
-        v6([0xfe80, 0, 0, 0, 0, 0, 0, 0]),
-        10,
-        "a link-local address (RFC 4291)",
-    ),
-    (
-        v6([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0]),
-        32,
-        "a cloud metadata address",
-    ),
-    (
-        v6([0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]),
-        128,
-        "a cloud metadata address",
-    ),
-    (
-        v6([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254]),
-        128,
-        "a cloud metadata address",
-    ),
-    (
-        v6([0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042]),
-        128,
-        "a cloud metadata address",
-    ),
-    (
-        v6([0x0064, 0xff9b, 1, 0, 0, 0, 0, 0]),
-        48,
-        "a local translation address (RFC 8215)",
-    ),
-    (
-        v6([0x2001, 0, 0, 0, 0, 0, 0, 0]),
-        32,
-        "a Teredo address (RFC 4380)",
-    ),
-    (
-        v6([0x2002, 0, 0, 0, 0, 0, 0, 0]),
-        16,
-        "a 6to4 address (RFC 3056)",
-    ),
+    (v6([0xfe80, 0, 0, 0, 0, 0, 0, 0]), 10, "a link-local address (RFC 4291)"),
+    (v6([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0]), 32, "a cloud metadata address"),
+    (v6([0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]), 128, "a cloud metadata address"),
+    (v6([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254]), 128, "a cloud metadata address"),
+    (v6([0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042]), 128, "a cloud metadata address"),
+    (v6([0x0064, 0xff9b, 1, 0, 0, 0, 0, 0]), 48, "a local translation address (RFC 8215)"),
+    (v6([0x2001, 0, 0, 0, 0, 0, 0, 0]), 32, "a Teredo address (RFC 4380)"),
+    (v6([0x2002, 0, 0, 0, 0, 0, 0, 0]), 16, "a 6to4 address (RFC 3056)"),
 ];
 
 /// Refused unless private endpoints are allowed; outside [`GLOBAL_V6`] only to name the reason.
 const NOT_PUBLIC_V6: [Block<Ipv6Addr>; 9] = [
-    (
-        v6([0, 0, 0, 0, 0, 0, 0, 0]),
-        128,
-        "the unspecified address (RFC 4291)",
-    ),
-    (
-        v6([0, 0, 0, 0, 0, 0, 0, 1]),
-        128,
-        "a loopback address (RFC 4291)",
-    ),
-    (
-        v6([0xfc00, 0, 0, 0, 0, 0, 0, 0]),
-        7,
-        "a unique local address (RFC 4193)",
-    ),
-    (
-        v6([0xfec0, 0, 0, 0, 0, 0, 0, 0]),
-        10,
-        "a site-local address (RFC 3879)",
-    ),
-    (
-        v6([0xff00, 0, 0, 0, 0, 0, 0, 0]),
-        8,
-        "a multicast address (RFC 4291)",
-    ),
-    (
-        v6([0x0100, 0, 0, 0, 0, 0, 0, 0]),
-        64,
-        "a discard address (RFC 6666)",
-    ),
-    (
-        v6([0x2001, 0, 0, 0, 0, 0, 0, 0]),
-        23,
-        "a protocol assignment (RFC 2928)",
-    ),
-    (
-        v6([0x2001, 0x0db8, 0, 0, 0, 0, 0, 0]),
-        32,
-        "a documentation address (RFC 3849)",
-    ),
-    (
-        v6([0x3fff, 0, 0, 0, 0, 0, 0, 0]),
-        20,
-        "a documentation address (RFC 9637)",
-    ),
+    (v6([0, 0, 0, 0, 0, 0, 0, 0]), 128, "the unspecified address (RFC 4291)"),
+    (v6([0, 0, 0, 0, 0, 0, 0, 1]), 128, "a loopback address (RFC 4291)"),
+    (v6([0xfc00, 0, 0, 0, 0, 0, 0, 0]), 7, "a unique local address (RFC 4193)"),
+    (v6([0xfec0, 0, 0, 0, 0, 0, 0, 0]), 10, "a site-local address (RFC 3879)"),
+    (v6([0xff00, 0, 0, 0, 0, 0, 0, 0]), 8, "a multicast address (RFC 4291)"),
+    (v6([0x0100, 0, 0, 0, 0, 0, 0, 0]), 64, "a discard address (RFC 6666)"),
+    (v6([0x2001, 0, 0, 0, 0, 0, 0, 0]), 23, "a protocol assignment (RFC 2928)"),
+    (v6([0x2001, 0x0db8, 0, 0, 0, 0, 0, 0]), 32, "a documentation address (RFC 3849)"),
+    (v6([0x3fff, 0, 0, 0, 0, 0, 0, 0]), 20, "a documentation address (RFC 9637)"),
 ];
 
 /// The only IPv6 block that IANA hands out for public unicast (RFC 4291, section 2.4).
@@ -180,12 +104,7 @@ fn refusal_v4(ip: Ipv4Addr, allow_private: bool) -> Option<&'static str> {
         (differing.leading_zeros() >= prefix).then_some(reason)
     };
     let always = ALWAYS_V4.iter().find_map(within);
-    always.or_else(|| {
-        NOT_PUBLIC_V4
-            .iter()
-            .filter(|_| !allow_private)
-            .find_map(within)
-    })
+    always.or_else(|| NOT_PUBLIC_V4.iter().filter(|_| !allow_private).find_map(within))
 }
 
 fn refusal_v6(ip: Ipv6Addr, allow_private: bool) -> Option<&'static str> {
@@ -193,29 +112,20 @@ fn refusal_v6(ip: Ipv6Addr, allow_private: bool) -> Option<&'static str> {
         let differing = u128::from(ip) ^ u128::from(first);
         (differing.leading_zeros() >= prefix).then_some(reason)
     };
-    if let Some(reason) = ALWAYS_V6
-        .iter()
-        .find_map(within)
-        .or_else(|| ipv4_compatible(ip))
-    {
+    if let Some(reason) = ALWAYS_V6.iter().find_map(within).or_else(|| ipv4_compatible(ip)) {
         return Some(reason);
     }
     if allow_private {
         return None;
     }
     let named = NOT_PUBLIC_V6.iter().find_map(within);
-    named.or_else(|| {
-        within(&GLOBAL_V6)
-            .is_none()
-            .then_some("not a public address (RFC 4291)")
-    })
+    named.or_else(|| within(&GLOBAL_V6).is_none().then_some("not a public address (RFC 4291)"))
 }
 
 /// `::a.b.c.d` (RFC 4291, 2.5.5.1, deprecated), but for `::` and `::1`, which have meanings of their own.
 fn ipv4_compatible(ip: Ipv6Addr) -> Option<&'static str> {
     let number = u128::from(ip);
-    (number > 1 && number <= u128::from(u32::MAX))
-        .then_some("an IPv4-compatible address (RFC 4291)")
+    (number > 1 && number <= u128::from(u32::MAX)).then_some("an IPv4-compatible address (RFC 4291)")
 }
 
 #[cfg(test)]

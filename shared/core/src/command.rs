@@ -79,10 +79,7 @@ pub struct Decision<R> {
 impl<R> Decision<R> {
     /// Nothing to write.
     pub fn unchanged(reply: R) -> Self {
-        Self {
-            change: Change::default(),
-            reply,
-        }
+        Self { change: Change::default(), reply }
     }
 }
 

@@ -29,10 +29,7 @@ pub use crate::transport::Transport;
 /// and stored in clear text.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "mode", rename_all = "kebab-case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one per party's environment, and nearly all of them push"
-)]
+#[expect(clippy::large_enum_variant, reason = "one per party's environment, and nearly all of them push")]
 pub enum DeliverySettings<S = Secret> {
     /// Messages wait in the inbox.
     Poll,
@@ -107,9 +104,7 @@ impl DeliverySettings {
     pub fn secrets(&self) -> Secrets {
         match self {
             Self::Poll => Secrets::default(),
-            Self::Push(push) => Secrets {
-                auth: push.auth.secret().cloned(),
-            },
+            Self::Push(push) => Secrets { auth: push.auth.secret().cloned() },
         }
     }
 }
@@ -129,9 +124,7 @@ impl DeliverySettings<Withheld> {
             (Self::Push(push), Some(Withheld), Some(secret)) => {
                 Ok(DeliverySettings::Push(push.with_secret(|_| secret.clone())))
             }
-            (Self::Push(push), None, None) => Ok(DeliverySettings::Push(
-                push.with_secret(|_| Secret::default()),
-            )),
+            (Self::Push(push), None, None) => Ok(DeliverySettings::Push(push.with_secret(|_| Secret::default()))),
             _ => Err(JoinError),
         }
     }
@@ -170,25 +163,18 @@ impl<S> Auth<S> {
     fn with_secret<T>(&self, change: impl FnOnce(&S) -> T) -> Auth<T> {
         match self {
             Self::None => Auth::None,
-            Self::ApiKey { name, value } => Auth::ApiKey {
-                name: name.clone(),
-                value: change(value),
-            },
-            Self::Basic { username, password } => Auth::Basic {
-                username: username.clone(),
-                password: change(password),
-            },
-            Self::OauthClientCredentials {
-                token_url,
-                client_id,
-                client_secret,
-                scope,
-            } => Auth::OauthClientCredentials {
-                token_url: token_url.clone(),
-                client_id: client_id.clone(),
-                client_secret: change(client_secret),
-                scope: scope.clone(),
-            },
+            Self::ApiKey { name, value } => Auth::ApiKey { name: name.clone(), value: change(value) },
+            Self::Basic { username, password } => {
+                Auth::Basic { username: username.clone(), password: change(password) }
+            }
+            Self::OauthClientCredentials { token_url, client_id, client_secret, scope } => {
+                Auth::OauthClientCredentials {
+                    token_url: token_url.clone(),
+                    client_id: client_id.clone(),
+                    client_secret: change(client_secret),
+                    scope: scope.clone(),
+                }
+            }
         }
     }
 }

@@ -15,10 +15,7 @@ use crate::offer::Offer;
 /// One thing that happened. Serialised with its type's name as `type`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "type")]
-#[expect(
-    missing_docs,
-    reason = "the fields are those of the events that they become"
-)]
+#[expect(missing_docs, reason = "the fields are those of the events that they become")]
 pub enum Fact {
     /// A user, or an event from outside, asked for something.
     #[serde(rename = "request.created")]
@@ -31,26 +28,13 @@ pub enum Fact {
     RequestCancelled,
     /// A party may see it.
     #[serde(rename = "offer.created")]
-    OfferCreated {
-        delivery_id: DeliveryId,
-        third_party: PartyId,
-        environment: Environment,
-    },
+    OfferCreated { delivery_id: DeliveryId, third_party: PartyId, environment: Environment },
     /// A party may see it no longer.
     #[serde(rename = "offer.withdrawn")]
-    OfferWithdrawn {
-        delivery_id: DeliveryId,
-        third_party: PartyId,
-        environment: Environment,
-        told: bool,
-    },
+    OfferWithdrawn { delivery_id: DeliveryId, third_party: PartyId, environment: Environment, told: bool },
     /// Nobody fetched it in time.
     #[serde(rename = "offer.expired")]
-    OfferExpired {
-        delivery_id: DeliveryId,
-        third_party: PartyId,
-        environment: Environment,
-    },
+    OfferExpired { delivery_id: DeliveryId, third_party: PartyId, environment: Environment },
     /// A party answered.
     #[serde(rename = "offer.answered")]
     OfferAnswered {
@@ -100,20 +84,10 @@ pub enum Fact {
     },
     /// The party's endpoint asked to be paused (410): the message waits.
     #[serde(rename = "message.held")]
-    MessageHeld {
-        delivery_id: DeliveryId,
-        third_party: PartyId,
-        environment: Environment,
-        message: MessageType,
-    },
+    MessageHeld { delivery_id: DeliveryId, third_party: PartyId, environment: Environment, message: MessageType },
     /// A dead letter got another run.
     #[serde(rename = "message.replayed")]
-    MessageReplayed {
-        delivery_id: DeliveryId,
-        third_party: PartyId,
-        environment: Environment,
-        message: MessageType,
-    },
+    MessageReplayed { delivery_id: DeliveryId, third_party: PartyId, environment: Environment, message: MessageType },
     /// The user was told, by this channel, of what has this sequence.
     #[serde(rename = "user.told")]
     UserTold { channel: String, of: u64 },
@@ -159,60 +133,17 @@ impl Fact {
     #[must_use]
     pub fn concerns(&self) -> Option<(&PartyId, Option<Environment>)> {
         match self {
-            Self::RequestCreated
-            | Self::RequestUnmatched
-            | Self::RequestCancelled
-            | Self::UserTold { .. } => None,
-            Self::OfferCreated {
-                third_party,
-                environment,
-                ..
-            }
-            | Self::OfferWithdrawn {
-                third_party,
-                environment,
-                ..
-            }
-            | Self::OfferExpired {
-                third_party,
-                environment,
-                ..
-            }
-            | Self::OfferAnswered {
-                third_party,
-                environment,
-                ..
-            }
-            | Self::OfferNoted {
-                third_party,
-                environment,
-                ..
-            }
-            | Self::MessageDelivered {
-                third_party,
-                environment,
-                ..
-            }
-            | Self::MessageFailed {
-                third_party,
-                environment,
-                ..
-            }
-            | Self::MessageHeld {
-                third_party,
-                environment,
-                ..
-            }
-            | Self::MessageReplayed {
-                third_party,
-                environment,
-                ..
-            } => Some((third_party, Some(*environment))),
-            Self::PartyChanged {
-                third_party,
-                environment,
-                ..
-            } => Some((third_party, *environment)),
+            Self::RequestCreated | Self::RequestUnmatched | Self::RequestCancelled | Self::UserTold { .. } => None,
+            Self::OfferCreated { third_party, environment, .. }
+            | Self::OfferWithdrawn { third_party, environment, .. }
+            | Self::OfferExpired { third_party, environment, .. }
+            | Self::OfferAnswered { third_party, environment, .. }
+            | Self::OfferNoted { third_party, environment, .. }
+            | Self::MessageDelivered { third_party, environment, .. }
+            | Self::MessageFailed { third_party, environment, .. }
+            | Self::MessageHeld { third_party, environment, .. }
+            | Self::MessageReplayed { third_party, environment, .. } => Some((third_party, Some(*environment))),
+            Self::PartyChanged { third_party, environment, .. } => Some((third_party, *environment)),
         }
     }
 }

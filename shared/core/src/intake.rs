@@ -77,8 +77,7 @@ pub fn from_api(body: &[u8], user_id: UserId) -> Result<NewRequest, IntakeError>
     if body.len() > limits::TEXT_BYTES {
         return Err(IntakeError::TooLarge);
     }
-    let text = std::str::from_utf8(body)
-        .map_err(|error| IntakeError::Malformed(format!("not UTF-8: {error}")))?;
+    let text = std::str::from_utf8(body).map_err(|error| IntakeError::Malformed(format!("not UTF-8: {error}")))?;
     let members = json::members_of_document(text)?;
     let mut draft = Draft::from_api(user_id, text.len());
     draft.refuse_repeated(&members);
@@ -151,10 +150,7 @@ pub fn request_event(
         ("resources", Value::Array(Vec::new())),
         ("detail", detail),
     ];
-    Ok(members
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect())
+    Ok(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 #[cfg(test)]

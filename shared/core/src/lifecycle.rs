@@ -77,12 +77,7 @@ impl OfferState {
     #[must_use]
     pub fn can_be_withdrawn(self) -> bool {
         match self {
-            Self::Pending
-            | Self::Sent
-            | Self::Delivered
-            | Self::InProgress
-            | Self::Accepted
-            | Self::Failed => true,
+            Self::Pending | Self::Sent | Self::Delivered | Self::InProgress | Self::Accepted | Self::Failed => true,
             Self::Completed | Self::Declined | Self::Withdrawn | Self::Expired => false,
         }
     }
@@ -239,7 +234,6 @@ pub fn request_status(head: &Head, offers: &[Offer]) -> RequestStatus {
 pub fn has_reached_its_end(head: &Head, offers: &[Offer]) -> bool {
     head.cancelled_at.is_some()
         || head.routed.as_ref().is_some_and(|routed| {
-            routed.offers == 0
-                || offers.iter().all(|offer| effective_state(head, offer).is_answered_or_ended())
+            routed.offers == 0 || offers.iter().all(|offer| effective_state(head, offer).is_answered_or_ended())
         })
 }

@@ -7,12 +7,7 @@ use event_schema::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    command::Refusal,
-    delivery::DeliverySettings,
-    fact::Fact,
-    pattern::Pattern,
-};
+use crate::{command::Refusal, delivery::DeliverySettings, fact::Fact, pattern::Pattern};
 
 /// A third party with its settings in every environment.
 #[derive(Clone, Debug)]
@@ -284,7 +279,10 @@ fn decision(
 }
 
 fn taken() -> Refusal {
-    Refusal::State { current_status: "taken", detail: "a third party with this id exists; ids are never reused".to_owned() }
+    Refusal::State {
+        current_status: "taken",
+        detail: "a third party with this id exists; ids are never reused".to_owned(),
+    }
 }
 
 fn disabled() -> Refusal {

@@ -98,10 +98,7 @@ impl Pattern {
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let json = Json::parse(text)?;
         let root = compile::compile(&json, true)?;
-        Ok(Self(Arc::new(Parsed {
-            source: text.to_owned(),
-            root,
-        })))
+        Ok(Self(Arc::new(Parsed { source: text.to_owned(), root })))
     }
 
     /// Reads a pattern from JSON that has been parsed already. Its source is the compact text.
@@ -112,10 +109,7 @@ impl Pattern {
     pub fn from_value(value: &Value) -> Result<Self, PatternError> {
         let json = Json::from_value(value)?;
         let root = compile::compile(&json, false)?;
-        Ok(Self(Arc::new(Parsed {
-            source: value.to_string(),
-            root,
-        })))
+        Ok(Self(Arc::new(Parsed { source: value.to_string(), root })))
     }
 
     /// Checks that a text is short enough for a third party's filter: [`MAX_FILTER_CHARS`].
@@ -130,9 +124,7 @@ impl Pattern {
         }
         Err(PatternError {
             pointer: String::new(),
-            detail: format!(
-                "the pattern has {length} characters; at most {MAX_FILTER_CHARS} are allowed"
-            ),
+            detail: format!("the pattern has {length} characters; at most {MAX_FILTER_CHARS} are allowed"),
         })
     }
 

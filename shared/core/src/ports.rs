@@ -189,12 +189,7 @@ pub trait Inbox: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<LeasedOffer>, StoreError>> + Send;
 
     /// Waits until something may have become available, but not longer than this. May return early.
-    fn wait(
-        &self,
-        party: &PartyId,
-        environment: Environment,
-        at_most: Duration,
-    ) -> impl Future<Output = ()> + Send;
+    fn wait(&self, party: &PartyId, environment: Environment, at_most: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// Which dead letters.
@@ -262,26 +257,15 @@ pub trait UserStore: Clone + Send + Sync + 'static {
     fn user(&self, id: &UserId) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
 
     /// Changes an account and answers what it is now; [`Refusal::NotFound`] if there is none.
-    fn patch_user(
-        &self,
-        id: &UserId,
-        patch: UserPatch,
-    ) -> impl Future<Output = Result<User, StoreError>> + Send;
+    fn patch_user(&self, id: &UserId, patch: UserPatch) -> impl Future<Output = Result<User, StoreError>> + Send;
 
     /// Confirms the address that the token with this hash went to; [`Refusal::NotFound`] if there is none.
     /// Confirming twice is once.
-    fn confirm_user(
-        &self,
-        token: [u8; 32],
-        at: Timestamp,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn confirm_user(&self, token: [u8; 32], at: Timestamp) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Everything that the services need of a platform's store.
-pub trait Store:
-    RequestStore + Inbox + DeadLetters + PartyStore + UserStore + IdempotencyStore
-{
-}
+pub trait Store: RequestStore + Inbox + DeadLetters + PartyStore + UserStore + IdempotencyStore {}
 
 impl<S> Store for S where S: RequestStore + Inbox + DeadLetters + PartyStore + UserStore + IdempotencyStore {}
 

@@ -64,13 +64,10 @@ pub enum PublishError {
 pub fn kind(fact: &Fact) -> Option<EventKind> {
     match fact {
         Fact::RequestCreated => Some(EventKind::Request),
-        Fact::OfferCreated { .. } | Fact::OfferWithdrawn { told: true, .. } => {
-            Some(EventKind::Delivery)
+        Fact::OfferCreated { .. } | Fact::OfferWithdrawn { told: true, .. } => Some(EventKind::Delivery),
+        Fact::RequestUnmatched | Fact::RequestCancelled | Fact::OfferAnswered { .. } | Fact::OfferExpired { .. } => {
+            Some(EventKind::StatusUpdate)
         }
-        Fact::RequestUnmatched
-        | Fact::RequestCancelled
-        | Fact::OfferAnswered { .. }
-        | Fact::OfferExpired { .. } => Some(EventKind::StatusUpdate),
         Fact::MessageDelivered { .. } | Fact::MessageFailed { .. } | Fact::MessageHeld { .. } => {
             Some(EventKind::DeliveryResult)
         }
@@ -109,16 +106,9 @@ pub fn event(happened: &Happened) -> Result<Option<BusEvent>, PublishError> {
         return Ok(None);
     };
     let (source, detail) = match (&entry.fact, entry.request) {
-        (
-            Fact::PartyChanged {
-                third_party,
-                environment,
-                change,
-                fields,
-                ..
-            },
-            _,
-        ) => party_event(happened, third_party, *environment, *change, fields)?,
+        (Fact::PartyChanged { third_party, environment, change, fields, .. }, _) => {
+            party_event(happened, third_party, *environment, *change, fields)?
+        }
         (_, None) => return Err(PublishError::Incomplete(entry.sequence)),
         (fact, Some(request)) => request_event(happened, request, fact)?,
     };
@@ -150,41 +140,25 @@ fn party_event(
     told(names::SOURCE_REGISTRY, &detail)
 }
 
-fn request_event(
-    happened: &Happened,
-    request: RequestId,
-    fact: &Fact,
-) -> Result<Told, PublishError> {
+fn request_event(happened: &Happened, request: RequestId, fact: &Fact) -> Result<Told, PublishError> {
     match fact {
         Fact::RequestCreated => {
-            let detail = splice::with_metadata(
-                &happened.metadata(happened.about()?.environment),
-                happened.body()?,
-            )?;
+            let detail = splice::with_metadata(&happened.metadata(happened.about()?.environment), happened.body()?)?;
             Ok((names::SOURCE_MARKET.into(), RawValue::from_string(detail)?))
         }
-        Fact::OfferCreated {
-            delivery_id,
-            third_party,
-            ..
-        } => happened.delivery(MessageType::OfferCreated, *delivery_id, third_party),
-        Fact::OfferWithdrawn {
-            delivery_id,
-            third_party,
-            ..
-        } => happened.delivery(MessageType::OfferWithdrawn, *delivery_id, third_party),
+        Fact::OfferCreated { delivery_id, third_party, .. } => {
+            happened.delivery(MessageType::OfferCreated, *delivery_id, third_party)
+        }
+        Fact::OfferWithdrawn { delivery_id, third_party, .. } => {
+            happened.delivery(MessageType::OfferWithdrawn, *delivery_id, third_party)
+        }
         Fact::MessageDelivered { .. } | Fact::MessageFailed { .. } | Fact::MessageHeld { .. } => {
-            told(
-                names::SOURCE_DELIVERY,
-                &delivery_result(happened, request, fact)?,
-            )
+            told(names::SOURCE_DELIVERY, &delivery_result(happened, request, fact)?)
         }
         _ => {
             let detail = status_update(happened, request, fact)?;
             let source = match (&detail.third_party, detail.status) {
-                (Some(party), status) if status != UpdateStatus::Expired => {
-                    names::party_source(party).into()
-                }
+                (Some(party), status) if status != UpdateStatus::Expired => names::party_source(party).into(),
                 (_, UpdateStatus::Cancelled) => names::SOURCE_MARKET.into(),
                 _ => names::SOURCE_ROUTER.into(),
             };
@@ -197,68 +171,44 @@ fn told(source: &'static str, detail: &impl Serialize) -> Result<Told, PublishEr
     Ok((source.into(), serde_json::value::to_raw_value(detail)?))
 }
 
-fn delivery_result(
-    happened: &Happened,
-    request: RequestId,
-    fact: &Fact,
-) -> Result<DeliveryResultDetail, PublishError> {
-    let detail =
-        |third_party: &PartyId, environment, delivery_id, message, attempts| DeliveryResultDetail {
-            metadata: happened.metadata(environment),
-            request_id: Some(request),
-            delivery_id: Some(delivery_id),
-            third_party: third_party.clone(),
-            environment,
-            result: DeliveryOutcome::Delivered,
-            message_type: Some(message),
-            via: None,
-            reason: None,
-            attempts: Some(attempts),
-        };
+fn delivery_result(happened: &Happened, request: RequestId, fact: &Fact) -> Result<DeliveryResultDetail, PublishError> {
+    let detail = |third_party: &PartyId, environment, delivery_id, message, attempts| DeliveryResultDetail {
+        metadata: happened.metadata(environment),
+        request_id: Some(request),
+        delivery_id: Some(delivery_id),
+        third_party: third_party.clone(),
+        environment,
+        result: DeliveryOutcome::Delivered,
+        message_type: Some(message),
+        via: None,
+        reason: None,
+        attempts: Some(attempts),
+    };
     match fact {
-        Fact::MessageDelivered {
-            delivery_id,
-            third_party,
-            environment,
-            message,
-            via,
-            attempts,
-        } => Ok(DeliveryResultDetail {
-            via: Some(*via),
-            ..detail(third_party, *environment, *delivery_id, *message, *attempts)
-        }),
-        Fact::MessageHeld {
-            delivery_id,
-            third_party,
-            environment,
-            message,
-        } => Ok(DeliveryResultDetail {
+        Fact::MessageDelivered { delivery_id, third_party, environment, message, via, attempts } => {
+            Ok(DeliveryResultDetail {
+                via: Some(*via),
+                ..detail(third_party, *environment, *delivery_id, *message, *attempts)
+            })
+        }
+        Fact::MessageHeld { delivery_id, third_party, environment, message } => Ok(DeliveryResultDetail {
             result: DeliveryOutcome::Paused,
             reason: Some("the endpoint answered 410".to_owned()),
             attempts: None,
             ..detail(third_party, *environment, *delivery_id, *message, 0)
         }),
-        Fact::MessageFailed {
-            delivery_id,
-            third_party,
-            environment,
-            message,
-            reason,
-            attempts,
-        } => Ok(DeliveryResultDetail {
-            result: DeliveryOutcome::Failed,
-            reason: Some(reason.clone()),
-            ..detail(third_party, *environment, *delivery_id, *message, *attempts)
-        }),
+        Fact::MessageFailed { delivery_id, third_party, environment, message, reason, attempts } => {
+            Ok(DeliveryResultDetail {
+                result: DeliveryOutcome::Failed,
+                reason: Some(reason.clone()),
+                ..detail(third_party, *environment, *delivery_id, *message, *attempts)
+            })
+        }
         _ => Err(PublishError::Incomplete(happened.entry.sequence)),
     }
 }
 
-fn status_update(
-    happened: &Happened,
-    request: RequestId,
-    fact: &Fact,
-) -> Result<StatusUpdateDetail, PublishError> {
+fn status_update(happened: &Happened, request: RequestId, fact: &Fact) -> Result<StatusUpdateDetail, PublishError> {
     let about = happened.about()?;
     let whole = |status| StatusUpdateDetail {
         metadata: happened.metadata(about.environment),
@@ -274,24 +224,12 @@ fn status_update(
     match fact {
         Fact::RequestUnmatched => Ok(whole(UpdateStatus::Unmatched)),
         Fact::RequestCancelled => Ok(whole(UpdateStatus::Cancelled)),
-        Fact::OfferExpired {
-            delivery_id,
-            third_party,
-            ..
-        } => Ok(StatusUpdateDetail {
+        Fact::OfferExpired { delivery_id, third_party, .. } => Ok(StatusUpdateDetail {
             third_party: Some(third_party.clone()),
             delivery_id: Some(*delivery_id),
             ..whole(UpdateStatus::Expired)
         }),
-        Fact::OfferAnswered {
-            delivery_id,
-            third_party,
-            status,
-            reason,
-            details,
-            won,
-            ..
-        } => Ok(StatusUpdateDetail {
+        Fact::OfferAnswered { delivery_id, third_party, status, reason, details, won, .. } => Ok(StatusUpdateDetail {
             third_party: Some(third_party.clone()),
             delivery_id: Some(*delivery_id),
             reason: reason.clone(),
@@ -305,34 +243,17 @@ fn status_update(
 
 impl Happened {
     fn about(&self) -> Result<&About, PublishError> {
-        self.request
-            .as_ref()
-            .ok_or(PublishError::Incomplete(self.entry.sequence))
+        self.request.as_ref().ok_or(PublishError::Incomplete(self.entry.sequence))
     }
 
     fn body(&self) -> Result<&str, PublishError> {
-        self.detail
-            .as_deref()
-            .ok_or(PublishError::Incomplete(self.entry.sequence))
+        self.detail.as_deref().ok_or(PublishError::Incomplete(self.entry.sequence))
     }
 
-    fn delivery(
-        &self,
-        kind: MessageType,
-        delivery_id: DeliveryId,
-        party: &PartyId,
-    ) -> Result<Told, PublishError> {
+    fn delivery(&self, kind: MessageType, delivery_id: DeliveryId, party: &PartyId) -> Result<Told, PublishError> {
         let environment = self.about()?.environment;
         let request = delivery_id.request();
-        let text = message::render(
-            kind,
-            self.entry.at,
-            delivery_id,
-            party,
-            environment,
-            request,
-            self.body()?,
-        );
+        let text = message::render(kind, self.entry.at, delivery_id, party, environment, request, self.body()?);
         let detail = DeliveryDetail {
             metadata: self.metadata(environment),
             request_id: request,
@@ -352,12 +273,8 @@ impl Happened {
             event_id,
             version: Metadata::VERSION,
             sequence: entry.sequence,
-            correlation_id: entry
-                .request
-                .map_or_else(|| event_id.to_string(), |request| request.to_string()),
-            causation_id: entry
-                .cause
-                .map(|cause| self::event_id(entry.request, cause)),
+            correlation_id: entry.request.map_or_else(|| event_id.to_string(), |request| request.to_string()),
+            causation_id: entry.cause.map(|cause| self::event_id(entry.request, cause)),
             environment,
             occurred_at: entry.at,
         }

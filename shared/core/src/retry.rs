@@ -42,9 +42,7 @@ pub fn next(
     if attempts_made >= MAX_ATTEMPTS {
         return Next::GiveUp(DeadReason::AttemptsExhausted);
     }
-    let scheduled = now
-        .saturating_add(wait(attempts_made, jitter))
-        .unwrap_or(Timestamp::MAX);
+    let scheduled = now.saturating_add(wait(attempts_made, jitter)).unwrap_or(Timestamp::MAX);
     let at = not_before.map_or(scheduled, |wish| wish.max(scheduled));
     match first_attempt_at.checked_add(max_age) {
         Ok(deadline) if at > deadline => Next::GiveUp(DeadReason::MaxAgeReached),
@@ -80,15 +78,12 @@ impl RetryAfter {
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         let value = value.trim_matches([' ', '\t']);
-        let is_number =
-            |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         if is_number(value) {
             return Some(Self::Seconds(value.parse().unwrap_or(u64::MAX)));
         }
         match value.strip_prefix('-') {
-            Some(digits) if is_number(digits) && digits.bytes().any(|byte| byte != b'0') => {
-                Some(Self::Negative)
-            }
+            Some(digits) if is_number(digits) && digits.bytes().any(|byte| byte != b'0') => Some(Self::Negative),
             _ => http_date(value).map(Self::At),
         }
     }
@@ -117,9 +112,7 @@ fn http_date(value: &str) -> Option<Timestamp> {
     } else {
         &["%b %e %H:%M:%S %Y"]
     };
-    let civil = formats
-        .iter()
-        .find_map(|format| DateTime::strptime(format, rest).ok())?;
+    let civil = formats.iter().find_map(|format| DateTime::strptime(format, rest).ok())?;
     Offset::UTC.to_timestamp(civil).ok()
 }
 
@@ -142,10 +135,7 @@ mod tests {
     #[test]
     fn waits_double_from_one_second_to_fifteen_minutes() {
         let shortest = |made| seconds_until(next(made, START, START, 0.0, DAY, None));
-        assert_eq!(
-            [1, 2, 3, 10, 11, 184].map(shortest),
-            [0.75, 1.5, 3.0, 384.0, 540.0, 540.0]
-        );
+        assert_eq!([1, 2, 3, 10, 11, 184].map(shortest), [0.75, 1.5, 3.0, 384.0, 540.0, 540.0]);
         let longest = |made| seconds_until(next(made, START, START, 1.0, DAY, None));
         assert_eq!([1, 2, 11, 184].map(longest), [1.25, 2.5, 900.0, 900.0]);
     }
@@ -153,18 +143,12 @@ mod tests {
     #[test]
     fn a_number_that_is_no_fraction_does_no_harm() {
         let waited = |jitter| seconds_until(next(2, START, START, jitter, DAY, None));
-        assert_eq!(
-            [f64::NAN, -7.0, 7.0, f64::INFINITY].map(waited),
-            [1.5, 1.5, 2.5, 2.5]
-        );
+        assert_eq!([f64::NAN, -7.0, 7.0, f64::INFINITY].map(waited), [1.5, 1.5, 2.5, 2.5]);
     }
 
     #[test]
     fn the_last_attempt_is_the_185th() {
-        assert!(matches!(
-            next(184, START, START, 0.0, DAY, None),
-            Next::At(_)
-        ));
+        assert!(matches!(next(184, START, START, 0.0, DAY, None), Next::At(_)));
         let exhausted = Next::GiveUp(DeadReason::AttemptsExhausted);
         assert_eq!(next(185, START, START, 0.0, DAY, None), exhausted);
         assert_eq!(next(u32::MAX, START, START, 0.0, DAY, None), exhausted);
@@ -173,10 +157,7 @@ mod tests {
     #[test]
     fn an_attempt_may_come_at_the_deadline_but_not_after_it() {
         let deadline = START + DAY;
-        assert_eq!(
-            next(1, START, START, 0.0, DAY, Some(deadline)),
-            Next::At(deadline)
-        );
+        assert_eq!(next(1, START, START, 0.0, DAY, Some(deadline)), Next::At(deadline));
         let late = deadline + SignedDuration::from_nanos(1);
         let given_up = Next::GiveUp(DeadReason::MaxAgeReached);
         assert_eq!(next(1, START, START, 0.0, DAY, Some(late)), given_up);
@@ -189,10 +170,7 @@ mod tests {
             ("0", Some(RetryAfter::Seconds(0))),
             ("120", Some(RetryAfter::Seconds(120))),
             (" 120\t", Some(RetryAfter::Seconds(120))),
-            (
-                "99999999999999999999999",
-                Some(RetryAfter::Seconds(u64::MAX)),
-            ),
+            ("99999999999999999999999", Some(RetryAfter::Seconds(u64::MAX))),
             ("-1", Some(RetryAfter::Negative)),
             ("-99999999999999999999999", Some(RetryAfter::Negative)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(RetryAfter::At(date))),

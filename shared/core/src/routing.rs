@@ -41,7 +41,9 @@ impl RoutingTable {
         for environment in Environment::ALL {
             let index = &mut self.filters[environment as usize];
             index.remove(&party.id);
-            if let Some(filter) = party.takes_offers(environment).then_some(()).and(party.environment(environment).filter.as_ref()) {
+            if let Some(filter) =
+                party.takes_offers(environment).then_some(()).and(party.environment(environment).filter.as_ref())
+            {
                 let mut patterns: Vec<&Pattern> = vec![filter];
                 patterns.extend(party.scope.as_ref());
                 index.insert(party.id.clone(), &patterns);

@@ -49,9 +49,7 @@ impl Outcome {
     #[must_use]
     pub fn word(&self) -> OutcomeWord {
         match self {
-            Self::Answered {
-                status: 200..=299, ..
-            } => OutcomeWord::Delivered,
+            Self::Answered { status: 200..=299, .. } => OutcomeWord::Delivered,
             Self::Answered { .. } => OutcomeWord::RefusedByStatus,
             Self::Failed(failure) => failure.word(),
         }
@@ -222,19 +220,8 @@ pub enum Verdict {
 #[must_use]
 pub fn verdict(transport: Transport, outcome: &Outcome, now: Timestamp) -> Verdict {
     match (transport, outcome) {
-        (
-            _,
-            Outcome::Answered {
-                status: 200..=299, ..
-            },
-        ) => Verdict::Delivered,
-        (
-            Transport::Managed,
-            Outcome::Answered {
-                status,
-                retry_after,
-            },
-        ) => managed_answer(*status, *retry_after, now),
+        (_, Outcome::Answered { status: 200..=299, .. }) => Verdict::Delivered,
+        (Transport::Managed, Outcome::Answered { status, retry_after }) => managed_answer(*status, *retry_after, now),
         (Transport::Managed, Outcome::Failed(failure)) => managed_failure(*failure),
         (Transport::Direct, Outcome::Answered { status: 410, .. }) => Verdict::PauseEnvironment,
         (Transport::Direct, Outcome::Answered { retry_after, .. }) => retry(*retry_after, now),
@@ -267,9 +254,7 @@ fn managed_failure(failure: Failure) -> Verdict {
 }
 
 fn retry(retry_after: Option<RetryAfter>, now: Timestamp) -> Verdict {
-    Verdict::Retry {
-        not_before: retry_after.and_then(|wish| wish.not_before(now)),
-    }
+    Verdict::Retry { not_before: retry_after.and_then(|wish| wish.not_before(now)) }
 }
 
 #[cfg(test)]
@@ -279,10 +264,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
     fn answered(status: u16) -> Outcome {
-        Outcome::Answered {
-            status,
-            retry_after: None,
-        }
+        Outcome::Answered { status, retry_after: None }
     }
 
     #[test]
@@ -293,11 +275,7 @@ mod tests {
                 401 | 407 | 409 | 429 | 500..=999 | 0..=99 => Verdict::Retry { not_before: None },
                 _ => Verdict::Dead(DeadReason::StatusNotRetried),
             };
-            assert_eq!(
-                verdict(Transport::Managed, &answered(status), NOW),
-                expected,
-                "{status}"
-            );
+            assert_eq!(verdict(Transport::Managed, &answered(status), NOW), expected, "{status}");
         }
     }
 
@@ -309,11 +287,7 @@ mod tests {
                 410 => Verdict::PauseEnvironment,
                 _ => Verdict::Retry { not_before: None },
             };
-            assert_eq!(
-                verdict(Transport::Direct, &answered(status), NOW),
-                expected,
-                "{status}"
-            );
+            assert_eq!(verdict(Transport::Direct, &answered(status), NOW), expected, "{status}");
         }
     }
 
@@ -337,32 +311,18 @@ mod tests {
     fn retry_after_travels_with_the_verdict() {
         let later = NOW + jiff::SignedDuration::from_secs(30);
         for transport in [Transport::Managed, Transport::Direct] {
-            let outcome = Outcome::Answered {
-                status: 503,
-                retry_after: Some(RetryAfter::Seconds(30)),
-            };
-            assert_eq!(
-                verdict(transport, &outcome, NOW),
-                Verdict::Retry {
-                    not_before: Some(later)
-                }
-            );
+            let outcome = Outcome::Answered { status: 503, retry_after: Some(RetryAfter::Seconds(30)) };
+            assert_eq!(verdict(transport, &outcome, NOW), Verdict::Retry { not_before: Some(later) });
         }
     }
 
     #[test]
     fn a_negative_retry_after_ends_it_under_managed_only_and_never_undoes_a_delivery() {
-        let with = |status| Outcome::Answered {
-            status,
-            retry_after: Some(RetryAfter::Negative),
-        };
+        let with = |status| Outcome::Answered { status, retry_after: Some(RetryAfter::Negative) };
         let dead = Verdict::Dead(DeadReason::NegativeRetryAfter);
         assert_eq!(verdict(Transport::Managed, &with(503), NOW), dead);
         assert_eq!(verdict(Transport::Managed, &with(404), NOW), dead);
-        assert_eq!(
-            verdict(Transport::Managed, &with(204), NOW),
-            Verdict::Delivered
-        );
+        assert_eq!(verdict(Transport::Managed, &with(204), NOW), Verdict::Delivered);
         let again = Verdict::Retry { not_before: None };
         assert_eq!(verdict(Transport::Direct, &with(503), NOW), again);
     }

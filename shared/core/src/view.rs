@@ -41,9 +41,7 @@ impl Reader<'_> {
     fn sees(self, offer: &Offer) -> bool {
         match self {
             Self::User | Self::Operator => true,
-            Self::Party(party, environment) => {
-                offer.party == *party && offer.environment == environment
-            }
+            Self::Party(party, environment) => offer.party == *party && offer.environment == environment,
         }
     }
 
@@ -119,24 +117,16 @@ pub struct Summary<'a> {
 #[must_use]
 pub fn request<'a>(record: &'a RequestRecord, reader: Reader<'_>) -> Option<RequestView<'a>> {
     let head = &record.head;
-    let seen: Vec<&Offer> = record
-        .offers
-        .iter()
-        .filter(|offer| reader.sees(offer))
-        .collect();
+    let seen: Vec<&Offer> = record.offers.iter().filter(|offer| reader.sees(offer)).collect();
     if matches!(reader, Reader::Party(..)) && seen.is_empty() {
         return None;
     }
-    let mut attempts = reader
-        .sees_deliveries()
-        .then(|| attempts_of(record, reader));
+    let mut attempts = reader.sees_deliveries().then(|| attempts_of(record, reader));
     let offers = seen.iter().map(|offer| OfferView {
         delivery_id: offer.delivery_id,
         third_party: &offer.party,
         status: effective_state(head, offer),
-        attempts: attempts
-            .as_mut()
-            .map(|all| all.remove(&offer.delivery_id).unwrap_or_default()),
+        attempts: attempts.as_mut().map(|all| all.remove(&offer.delivery_id).unwrap_or_default()),
     });
     Some(RequestView {
         id: head.id,
@@ -148,11 +138,7 @@ pub fn request<'a>(record: &'a RequestRecord, reader: Reader<'_>) -> Option<Requ
         routed: head.routed.filter(|_| reader.is_operator()),
         winner: head.winner.filter(|_| reader.is_operator()),
         offers: offers.collect(),
-        timeline: record
-            .journal
-            .iter()
-            .filter_map(|entry| timeline::entry(entry, reader))
-            .collect(),
+        timeline: record.journal.iter().filter_map(|entry| timeline::entry(entry, reader)).collect(),
         request: &record.detail,
     })
 }
@@ -176,26 +162,16 @@ fn status(record: &RequestRecord, reader: Reader<'_>) -> RequestStatus {
     match reader {
         Reader::User | Reader::Operator => request_status(&record.head, &record.offers),
         Reader::Party(..) => {
-            let own: Vec<Offer> = record
-                .offers
-                .iter()
-                .filter(|offer| reader.sees(offer))
-                .cloned()
-                .collect();
+            let own: Vec<Offer> = record.offers.iter().filter(|offer| reader.sees(offer)).cloned().collect();
             request_status(&record.head, &own)
         }
     }
 }
 
-fn attempts_of<'a>(
-    record: &'a RequestRecord,
-    reader: Reader<'_>,
-) -> HashMap<DeliveryId, Vec<AttemptView<'a>>> {
+fn attempts_of<'a>(record: &'a RequestRecord, reader: Reader<'_>) -> HashMap<DeliveryId, Vec<AttemptView<'a>>> {
     let mut all: HashMap<DeliveryId, Vec<AttemptView<'a>>> = HashMap::new();
     for (delivery, attempt) in &record.attempts {
-        all.entry(*delivery)
-            .or_default()
-            .push(attempt_view(attempt, reader));
+        all.entry(*delivery).or_default().push(attempt_view(attempt, reader));
     }
     all
 }

@@ -23,23 +23,14 @@ fn main() -> io::Result<ExitCode> {
             continue;
         }
         if check {
-            faults.push(format!(
-                "{}: not what the types generate",
-                kind.schema_file()
-            ));
+            faults.push(format!("{}: not what the types generate", kind.schema_file()));
             continue;
         }
-        let refused = published
-            .map(|old| schema::not_additive(&old, &next))
-            .unwrap_or_default();
+        let refused = published.map(|old| schema::not_additive(&old, &next)).unwrap_or_default();
         if refused.is_empty() {
             fs::write(&path, format!("{next:#}\n"))?;
         }
-        faults.extend(
-            refused
-                .iter()
-                .map(|fault| format!("{}{fault}", kind.schema_file())),
-        );
+        faults.extend(refused.iter().map(|fault| format!("{}{fault}", kind.schema_file())));
     }
     report(&faults)
 }
@@ -51,9 +42,5 @@ fn report(faults: &[String]) -> io::Result<ExitCode> {
     for fault in faults {
         writeln!(stderr, "{fault}")?;
     }
-    Ok(if faults.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -39,13 +39,7 @@ pub struct Event<D> {
 impl<D: Detail> Event<D> {
     /// An event with a payload that knows its own `detail-type`.
     pub fn new(id: Uuid, source: impl Into<Cow<'static, str>>, time: Timestamp, detail: D) -> Self {
-        Self {
-            id,
-            source: source.into(),
-            detail_type: D::KIND.detail_type().into(),
-            time,
-            detail,
-        }
+        Self { id, source: source.into(), detail_type: D::KIND.detail_type().into(), time, detail }
     }
 }
 
@@ -143,11 +137,7 @@ mod tests {
     fn a_detail_can_be_kept_as_its_text() {
         let event: Event<Box<RawValue>> = serde_json::from_str(FROM_AWS).unwrap();
         assert!(event.detail.get().ends_with(r#""amount": 1.50 }"#));
-        assert!(
-            serde_json::to_string(&event)
-                .unwrap()
-                .contains(r#""amount": 1.50 }"#)
-        );
+        assert!(serde_json::to_string(&event).unwrap().contains(r#""amount": 1.50 }"#));
     }
 
     #[test]

@@ -17,36 +17,23 @@ impl Fault {
     /// A fault at a pointer that is complete already.
     #[must_use]
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: pointer.into(),
-            detail: detail.into(),
-        }
+        Self { pointer: pointer.into(), detail: detail.into() }
     }
 
     /// A fault at the value that these steps (member names, array indexes) lead to.
     #[must_use]
-    pub fn at<S: AsRef<str>>(
-        steps: impl IntoIterator<Item = S>,
-        detail: impl Into<String>,
-    ) -> Self {
+    pub fn at<S: AsRef<str>>(steps: impl IntoIterator<Item = S>, detail: impl Into<String>) -> Self {
         let mut pointer = String::new();
         for step in steps {
             push_step(&mut pointer, step.as_ref());
         }
-        Self {
-            pointer,
-            detail: detail.into(),
-        }
+        Self { pointer, detail: detail.into() }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.pointer.is_empty() {
-            f.write_str(&self.detail)
-        } else {
-            write!(f, "{}: {}", self.pointer, self.detail)
-        }
+        if self.pointer.is_empty() { f.write_str(&self.detail) } else { write!(f, "{}: {}", self.pointer, self.detail) }
     }
 }
 
@@ -80,9 +67,6 @@ mod tests {
     fn the_whole_document_is_the_empty_pointer() {
         let fault = Fault::new("", "must be an object");
         assert_eq!(fault.to_string(), "must be an object");
-        assert_eq!(
-            Fault::at(["a"], "is required").to_string(),
-            "/a: is required"
-        );
+        assert_eq!(Fault::at(["a"], "is required").to_string(), "/a: is required");
     }
 }

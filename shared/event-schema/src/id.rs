@@ -51,8 +51,7 @@ pub struct RequestId(pub Uuid);
 
 impl RequestId {
     /// The form on the wire, as a regular expression (ECMA 262).
-    pub const PATTERN: &'static str =
-        "^req_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+    pub const PATTERN: &'static str = "^req_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 }
 
 impl fmt::Display for RequestId {
@@ -65,10 +64,9 @@ impl FromStr for RequestId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        prefixed_uuid(text, "req_").map(Self).ok_or(IdError {
-            kind: "request id",
-            rule: "`req_` and a lower-case UUID",
-        })
+        prefixed_uuid(text, "req_")
+            .map(Self)
+            .ok_or(IdError { kind: "request id", rule: "`req_` and a lower-case UUID" })
     }
 }
 
@@ -118,10 +116,7 @@ impl FromStr for DeliveryId {
         text.strip_prefix("dlv_")
             .and_then(parse_hex)
             .map(Self)
-            .ok_or(IdError {
-                kind: "delivery id",
-                rule: "`dlv_` and 52 lower-case hexadecimal digits",
-            })
+            .ok_or(IdError { kind: "delivery id", rule: "`dlv_` and 52 lower-case hexadecimal digits" })
     }
 }
 
@@ -150,10 +145,7 @@ impl FromStr for MessageId {
         text.strip_prefix("msg_")
             .and_then(parse_hex)
             .map(Self)
-            .ok_or(IdError {
-                kind: "message id",
-                rule: "`msg_` and 32 lower-case hexadecimal digits",
-            })
+            .ok_or(IdError { kind: "message id", rule: "`msg_` and 32 lower-case hexadecimal digits" })
     }
 }
 
@@ -168,17 +160,8 @@ impl PartyId {
     pub const PATTERN: &'static str = "^[a-z0-9][a-z0-9-]{1,31}$";
 
     /// Ids that a third party cannot have, because `com.marketplace.<id>` is a service of ours.
-    pub const RESERVED: [&'static str; 9] = [
-        "api",
-        "clock",
-        "delivery",
-        "gateway",
-        "market",
-        "marketplace",
-        "notifier",
-        "registry",
-        "router",
-    ];
+    pub const RESERVED: [&'static str; 9] =
+        ["api", "clock", "delivery", "gateway", "market", "marketplace", "notifier", "registry", "router"];
 
     /// The slug.
     #[must_use]
@@ -198,12 +181,7 @@ impl FromStr for PartyId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let fault = |rule| {
-            Err(IdError {
-                kind: "third party id",
-                rule,
-            })
-        };
+        let fault = |rule| Err(IdError { kind: "third party id", rule });
         if !(2..=32).contains(&text.len()) || !text.bytes().all(legal) || text.starts_with('-') {
             return fault("2 to 32 of a-z, 0-9 and `-`, not beginning with `-`");
         }
@@ -249,10 +227,7 @@ impl FromStr for UserId {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let sized = (1..=128).contains(&text.chars().count());
         if !sized || text.chars().any(|c| c.is_ascii_control()) {
-            return Err(IdError {
-                kind: "user id",
-                rule: "1 to 128 characters, no control characters",
-            });
+            return Err(IdError { kind: "user id", rule: "1 to 128 characters, no control characters" });
         }
         Ok(Self(text.into()))
     }
@@ -266,8 +241,7 @@ pub struct KeyId(pub Uuid);
 
 impl KeyId {
     /// The form on the wire, as a regular expression (ECMA 262).
-    pub const PATTERN: &'static str =
-        "^key_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+    pub const PATTERN: &'static str = "^key_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 }
 
 impl fmt::Display for KeyId {
@@ -280,10 +254,7 @@ impl FromStr for KeyId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        prefixed_uuid(text, "key_").map(Self).ok_or(IdError {
-            kind: "key id",
-            rule: "`key_` and a lower-case UUID",
-        })
+        prefixed_uuid(text, "key_").map(Self).ok_or(IdError { kind: "key id", rule: "`key_` and a lower-case UUID" })
     }
 }
 
@@ -291,18 +262,7 @@ text_on_the_wire!(KeyId);
 
 /// The world that a request, a key or an endpoint belongs to; nothing crosses from one to another.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    Deserialize,
-    Eq,
-    Hash,
-    Ord,
-    PartialEq,
-    PartialOrd,
-    Serialize,
-    schemars::JsonSchema,
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
@@ -343,10 +303,7 @@ impl FromStr for Environment {
         Self::ALL
             .into_iter()
             .find(|environment| environment.as_str() == text)
-            .ok_or(IdError {
-                kind: "environment",
-                rule: "`prod`, `test` or `dev`",
-            })
+            .ok_or(IdError { kind: "environment", rule: "`prod`, `test` or `dev`" })
     }
 }
 
@@ -389,10 +346,7 @@ mod tests {
         assert_eq!(request.to_string().parse(), Ok(request));
         assert_eq!(delivery.to_string().parse(), Ok(delivery));
         assert_eq!(delivery.request(), request);
-        assert_eq!(
-            MessageId([9; 16]).to_string().parse(),
-            Ok(MessageId([9; 16]))
-        );
+        assert_eq!(MessageId([9; 16]).to_string().parse(), Ok(MessageId([9; 16])));
     }
 
     #[test]

@@ -21,13 +21,8 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
-        Self::Request,
-        Self::Delivery,
-        Self::StatusUpdate,
-        Self::DeliveryResult,
-        Self::ThirdParty,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Request, Self::Delivery, Self::StatusUpdate, Self::DeliveryResult, Self::ThirdParty];
 
     /// The `detail-type` on the wire.
     #[must_use]
@@ -44,9 +39,7 @@ impl EventKind {
     /// The kind that has this `detail-type`.
     #[must_use]
     pub fn from_detail_type(detail_type: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.detail_type() == detail_type)
+        Self::ALL.into_iter().find(|kind| kind.detail_type() == detail_type)
     }
 
     /// The file in `schemas/events/` that describes its detail, such as `marketplace-requests.v1.json`.
@@ -72,9 +65,6 @@ mod tests {
             assert_eq!(EventKind::from_detail_type(kind.detail_type()), Some(kind));
         }
         assert_eq!(EventKind::from_detail_type("Marketplace Requests"), None);
-        assert_eq!(
-            EventKind::ThirdParty.schema_file(),
-            "marketplace-3rdparty.v1.json"
-        );
+        assert_eq!(EventKind::ThirdParty.schema_file(), "marketplace-3rdparty.v1.json");
     }
 }

@@ -106,17 +106,13 @@ mod tests {
         assert_eq!(typed.kind, MessageType::OfferCreated);
         assert_eq!(typed.data.request.fields.extra["requests1"], "books");
         assert_eq!(typed.data.request.fields.user_id.as_str(), "u\"1");
-        assert_eq!(
-            serde_json::to_value(&typed).unwrap(),
-            serde_json::from_str::<Value>(&text).unwrap()
-        );
+        assert_eq!(serde_json::to_value(&typed).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
     }
 
     #[test]
     fn every_field_is_where_a_third_party_looks_for_it() {
         assert_eq!(
-            serde_json::from_str::<Value>(&rendered(r#"{"user_id":"u","request_status":"new"}"#))
-                .unwrap(),
+            serde_json::from_str::<Value>(&rendered(r#"{"user_id":"u","request_status":"new"}"#)).unwrap(),
             json!({
                 "type": "offer.created", "timestamp": "2026-01-02T03:04:05.678Z",
                 "data": {
@@ -135,20 +131,14 @@ mod tests {
     fn numbers_order_and_escapes_survive() {
         let members = r#""z":12345678901234567890.10,"a":1e2,"s":"\u00e9\/""#;
         let text = rendered(&format!(" {{ {members} }}\n"));
-        assert!(
-            text.contains(&format!(r#"00007",{members}}}}}}}"#)),
-            "{text}"
-        );
+        assert!(text.contains(&format!(r#"00007",{members}}}}}}}"#)), "{text}");
     }
 
     #[test]
     fn a_request_without_fields_is_still_json() {
         let text = rendered("{}");
         let value: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            value["data"]["request"],
-            json!({ "id": "req_00000000-0000-0000-0000-000000000007" })
-        );
+        assert_eq!(value["data"]["request"], json!({ "id": "req_00000000-0000-0000-0000-000000000007" }));
     }
 
     #[test]

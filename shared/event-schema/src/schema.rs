@@ -26,10 +26,7 @@ pub fn of(kind: EventKind) -> Value {
 }
 
 fn generate<T: JsonSchema>() -> Value {
-    SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value()
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// What keeps `next` from replacing the `published` schema of the same version; nothing if it only adds.
@@ -39,13 +36,7 @@ fn generate<T: JsonSchema>() -> Value {
 #[must_use]
 pub fn not_additive(published: &Value, next: &Value) -> Vec<Fault> {
     let mut faults = Vec::new();
-    compare(
-        published,
-        next,
-        Members::Keywords,
-        &mut String::new(),
-        &mut faults,
-    );
+    compare(published, next, Members::Keywords, &mut String::new(), &mut faults);
     faults
 }
 
@@ -66,10 +57,7 @@ fn compare(old: &Value, new: &Value, members: Members, at: &mut String, faults: 
         (Value::Array(old), Value::Array(new)) if at.ends_with("/oneOf") => {
             let kept = |word: &Value| new.iter().any(|other| same_word(word, other));
             if !old.iter().all(kept) {
-                faults.push(Fault::new(
-                    at.as_str(),
-                    "a choice was taken away or changed",
-                ));
+                faults.push(Fault::new(at.as_str(), "a choice was taken away or changed"));
             }
         }
         _ if old == new => {}
@@ -98,9 +86,7 @@ fn compare_objects(
         }
         at.truncate(length);
     }
-    let added = new
-        .keys()
-        .filter(|key| !old.contains_key(*key) && !explains(key));
+    let added = new.keys().filter(|key| !old.contains_key(*key) && !explains(key));
     for key in added.filter(|_| members == Members::Keywords) {
         push_step(at, key);
         faults.push(Fault::new(at.as_str(), "a rule was added"));
@@ -127,10 +113,7 @@ mod tests {
         let published = of(EventKind::StatusUpdate);
         let mut next = published.clone();
         change(&mut next);
-        not_additive(&published, &next)
-            .into_iter()
-            .map(|fault| fault.pointer)
-            .collect()
+        not_additive(&published, &next).into_iter().map(|fault| fault.pointer).collect()
     }
 
     #[test]
@@ -150,26 +133,11 @@ mod tests {
 
     #[test]
     fn whatever_else_changes_needs_a_new_version() {
-        assert_eq!(
-            faults(|s| s["properties"]["won"] = json!({})),
-            ["/properties/won/type"]
-        );
-        assert_eq!(
-            faults(|s| drop(s["properties"].as_object_mut().unwrap().remove("reason"))),
-            ["/properties/reason"]
-        );
-        assert_eq!(
-            faults(|s| s["required"].as_array_mut().unwrap().push(json!("reason"))),
-            ["/required"]
-        );
-        assert_eq!(
-            faults(|s| s["properties"]["reason"]["maxLength"] = json!(10)),
-            ["/properties/reason/maxLength"]
-        );
-        assert_eq!(
-            faults(|s| s["additionalProperties"] = json!(false)),
-            ["/additionalProperties"]
-        );
+        assert_eq!(faults(|s| s["properties"]["won"] = json!({})), ["/properties/won/type"]);
+        assert_eq!(faults(|s| drop(s["properties"].as_object_mut().unwrap().remove("reason"))), ["/properties/reason"]);
+        assert_eq!(faults(|s| s["required"].as_array_mut().unwrap().push(json!("reason"))), ["/required"]);
+        assert_eq!(faults(|s| s["properties"]["reason"]["maxLength"] = json!(10)), ["/properties/reason/maxLength"]);
+        assert_eq!(faults(|s| s["additionalProperties"] = json!(false)), ["/additionalProperties"]);
         assert_eq!(
             faults(|s| {
                 let words = s["$defs"]["UpdateStatus"]["oneOf"].as_array_mut().unwrap();

@@ -7,10 +7,7 @@ use crate::envelope::Metadata;
 /// The caller vouches that `object` is a JSON object, as text made by intake is; anything else gives `""`.
 #[must_use]
 pub fn members(object: &str) -> &str {
-    let inner = object
-        .trim()
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'));
+    let inner = object.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     debug_assert!(inner.is_some(), "only the text of an object can be spliced");
     inner.unwrap_or_default().trim()
 }
@@ -58,8 +55,7 @@ mod tests {
         assert!(text.ends_with(r#","amount":1.50}"#), "{text}");
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["metadata"]["correlation_id"], "a\"b");
-        let empty: Value =
-            serde_json::from_str(&with_metadata(&metadata(), "{}").unwrap()).unwrap();
+        let empty: Value = serde_json::from_str(&with_metadata(&metadata(), "{}").unwrap()).unwrap();
         assert_eq!(empty.as_object().unwrap().len(), 1);
     }
 }

@@ -49,9 +49,7 @@ impl Detail for StatusUpdateDetail {
 }
 
 /// What an offer, or a request as a whole, has become.
-#[derive(
-    Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
-)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateStatus {
     /// The party works on it.

@@ -32,11 +32,7 @@ pub fn check(detail_type: &str, detail: &Value) -> Result<(), Vec<Fault>> {
         collect(&error, &mut faults);
     }
     faults.truncate(MAX_FAULTS);
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
 /// The compiled schema of a kind; each is compiled once, when it is first needed.
@@ -55,9 +51,7 @@ fn validator(kind: EventKind) -> Result<&'static Validator, Vec<Fault>> {
         EventKind::DeliveryResult => &DELIVERY_RESULT,
         EventKind::ThirdParty => &THIRD_PARTY,
     };
-    compiled
-        .as_ref()
-        .map_err(|message| vec![Fault::new("", message.as_str())])
+    compiled.as_ref().map_err(|message| vec![Fault::new("", message.as_str())])
 }
 
 /// Never fetches a `$ref`: the crate is built without its resolvers, and told so besides.
@@ -78,14 +72,8 @@ fn collect(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
             "is required".to_owned()
         }
         // An optional value is "what it is, or null": what is wrong is what is wrong with the former.
-        ValidationErrorKind::AnyOf { context }
-            if context.first().is_some_and(|c| !c.is_empty()) =>
-        {
-            return context
-                .iter()
-                .take(1)
-                .flatten()
-                .for_each(|inner| collect(inner, faults));
+        ValidationErrorKind::AnyOf { context } if context.first().is_some_and(|c| !c.is_empty()) => {
+            return context.iter().take(1).flatten().for_each(|inner| collect(inner, faults));
         }
         ValidationErrorKind::OneOfNotValid { context } => match allowed_words(context) {
             Some(words) => format!("must be one of {words}"),
@@ -144,49 +132,25 @@ mod tests {
         let none = Vec::<String>::new();
         assert_eq!(pointers(&article()), none);
         assert_eq!(pointers(&with("requests17", json!("ink"))), none);
-        assert_eq!(
-            pointers(&with("3rdparty", json!("Nobody we know, Ltd."))),
-            none
-        );
-        assert_eq!(
-            pointers(&with("colour", json!({ "red": [1, 2.5, null] }))),
-            none
-        );
+        assert_eq!(pointers(&with("3rdparty", json!("Nobody we know, Ltd."))), none);
+        assert_eq!(pointers(&with("colour", json!({ "red": [1, 2.5, null] }))), none);
         assert_eq!(pointers(&with("category", Value::Null)), none);
-        assert_eq!(
-            pointers(&with("items", json!([{ "name": "pen", "sku": 7 }]))),
-            none
-        );
-        assert_eq!(
-            pointers(&json!({ "user_id": "u", "request_status": "new" })),
-            none
-        );
+        assert_eq!(pointers(&with("items", json!([{ "name": "pen", "sku": 7 }]))), none);
+        assert_eq!(pointers(&json!({ "user_id": "u", "request_status": "new" })), none);
     }
 
     #[test]
     fn a_fault_is_reported_where_it_is() {
         assert_eq!(pointers(&with("user_id", json!(123))), ["/user_id"]);
-        assert_eq!(
-            pointers(&with("request_status", json!("old"))),
-            ["/request_status"]
-        );
+        assert_eq!(pointers(&with("request_status", json!("old"))), ["/request_status"]);
         assert_eq!(pointers(&with("amount", json!("12"))), ["/amount"]);
         assert_eq!(pointers(&with("mode", json!("some"))), ["/mode"]);
-        assert_eq!(
-            pointers(&with("environment", json!("live"))),
-            ["/environment"]
-        );
+        assert_eq!(pointers(&with("environment", json!("live"))), ["/environment"]);
         assert_eq!(pointers(&with("category", json!(""))), ["/category"]);
-        assert_eq!(
-            pointers(&with("3rdparty", json!("x".repeat(129)))),
-            ["/3rdparty"]
-        );
+        assert_eq!(pointers(&with("3rdparty", json!("x".repeat(129)))), ["/3rdparty"]);
         assert_eq!(pointers(&with("attributes", json!([]))), ["/attributes"]);
         let items = json!([{ "name": "pen" }, { "quantity": 1 }, { "name": "ink", "quantity": 0 }]);
-        assert_eq!(
-            pointers(&with("items", items)),
-            ["/items/1/name", "/items/2/quantity"]
-        );
+        assert_eq!(pointers(&with("items", items)), ["/items/1/name", "/items/2/quantity"]);
         assert_eq!(pointers(&json!([])), [""]);
         assert_eq!(pointers(&json!({})), ["/user_id", "/request_status"]);
     }
@@ -194,10 +158,7 @@ mod tests {
     #[test]
     fn a_closed_list_names_its_words_and_never_repeats_what_was_sent() {
         let faults = check(names::REQUESTS, &with("mode", json!("s3cret"))).unwrap_err();
-        assert_eq!(
-            faults,
-            [Fault::new("/mode", "must be one of `all`, `first-accept`")]
-        );
+        assert_eq!(faults, [Fault::new("/mode", "must be one of `all`, `first-accept`")]);
         let faults = check(names::REQUESTS, &with("note", json!(["s3cret"]))).unwrap_err();
         assert!(!faults[0].detail.contains("s3cret"), "{faults:?}");
     }
@@ -217,14 +178,9 @@ mod tests {
     #[test]
     fn a_reference_to_somewhere_else_is_never_followed() {
         for reference in ["http://127.0.0.1:9/schema.json", "file:///etc/hostname"] {
-            let built = jsonschema::options()
-                .offline()
-                .build(&json!({ "$ref": reference }));
+            let built = jsonschema::options().offline().build(&json!({ "$ref": reference }));
             assert!(built.is_err(), "{reference}");
-            assert!(
-                jsonschema::validator_for(&json!({ "$ref": reference })).is_err(),
-                "{reference}"
-            );
+            assert!(jsonschema::validator_for(&json!({ "$ref": reference })).is_err(), "{reference}");
         }
     }
 }

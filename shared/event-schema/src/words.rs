@@ -6,9 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a message tells a third party about an offer (DESIGN section 6, "Message to a third party").
-#[derive(
-    Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
-)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum MessageType {
     /// Here is a request you may fulfil.
     #[serde(rename = "offer.created")]
@@ -44,9 +42,7 @@ impl fmt::Display for MessageType {
 }
 
 /// What a third party may answer to an offer.
-#[derive(
-    Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
-)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AnswerStatus {
     /// Seen and being worked on; commits to nothing.
@@ -61,12 +57,7 @@ pub enum AnswerStatus {
 
 impl AnswerStatus {
     /// Every answer.
-    pub const ALL: [Self; 4] = [
-        Self::InProgress,
-        Self::Accepted,
-        Self::Declined,
-        Self::Completed,
-    ];
+    pub const ALL: [Self; 4] = [Self::InProgress, Self::Accepted, Self::Declined, Self::Completed];
 
     /// The word on the wire.
     #[must_use]

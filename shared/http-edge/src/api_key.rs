@@ -22,26 +22,17 @@ impl FreshKey {
     pub fn new(environment: Environment, random: [u8; 32]) -> Self {
         let digits = data_encoding::HEXLOWER.encode(&random);
         let text = format!("mk_{environment}_{digits}");
-        Self {
-            hash: sha256(&text),
-            text: Secret::new(text),
-        }
+        Self { hash: sha256(&text), text: Secret::new(text) }
     }
 }
 
 /// The hash by which a presented key is looked up; none if no key looks like this.
 #[must_use]
 pub fn hash_of(presented: &str) -> Option<[u8; 32]> {
-    let digits = Environment::ALL.into_iter().find_map(|environment| {
-        presented
-            .strip_prefix("mk_")?
-            .strip_prefix(environment.as_str())?
-            .strip_prefix('_')
-    })?;
-    let well_formed = digits.len() == DIGITS
-        && digits
-            .bytes()
-            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    let digits = Environment::ALL
+        .into_iter()
+        .find_map(|environment| presented.strip_prefix("mk_")?.strip_prefix(environment.as_str())?.strip_prefix('_'))?;
+    let well_formed = digits.len() == DIGITS && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
     well_formed.then(|| sha256(presented))
 }
 
@@ -58,20 +49,10 @@ mod tests {
         for environment in Environment::ALL {
             let key = FreshKey::new(environment, [0xab; 32]);
             assert_eq!(hash_of(key.text.expose()), Some(key.hash));
-            assert!(
-                key.text
-                    .expose()
-                    .starts_with(&format!("mk_{environment}_abab"))
-            );
+            assert!(key.text.expose().starts_with(&format!("mk_{environment}_abab")));
         }
-        assert_ne!(
-            FreshKey::new(Environment::Prod, [1; 32]).hash,
-            FreshKey::new(Environment::Prod, [2; 32]).hash
-        );
-        assert_ne!(
-            FreshKey::new(Environment::Prod, [1; 32]).hash,
-            FreshKey::new(Environment::Test, [1; 32]).hash
-        );
+        assert_ne!(FreshKey::new(Environment::Prod, [1; 32]).hash, FreshKey::new(Environment::Prod, [2; 32]).hash);
+        assert_ne!(FreshKey::new(Environment::Prod, [1; 32]).hash, FreshKey::new(Environment::Test, [1; 32]).hash);
     }
 
     #[test]

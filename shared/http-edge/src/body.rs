@@ -65,16 +65,12 @@ impl JsonBody {
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     // Serde would also take an array for a struct, its elements for the fields in order.
     if text.trim_ascii_start().first() != Some(&b'{') {
-        return Err(well_formed(text)
-            .err()
-            .unwrap_or_else(|| Problem::invalid_field("", "must be an object")));
+        return Err(well_formed(text).err().unwrap_or_else(|| Problem::invalid_field("", "must be an object")));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         // The first fault may stand before a place where the text stops being JSON at all.
-        well_formed(text)
-            .err()
-            .unwrap_or_else(|| Problem::invalid(vec![fault::of(&error)]))
+        well_formed(text).err().unwrap_or_else(|| Problem::invalid(vec![fault::of(&error)]))
     })?;
     deserializer.end().map_err(|error| malformed(&error))?;
     Ok(value)
@@ -82,11 +78,8 @@ fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
 
 /// 400 unless the text is JSON. Does not recurse, so no depth is too deep for it.
 fn well_formed(text: &[u8]) -> Result<(), Problem> {
-    let text =
-        std::str::from_utf8(text).map_err(|_| Problem::malformed("the body is not UTF-8"))?;
-    serde_json::from_str::<IgnoredAny>(text)
-        .map(|_| ())
-        .map_err(|error| malformed(&error))
+    let text = std::str::from_utf8(text).map_err(|_| Problem::malformed("the body is not UTF-8"))?;
+    serde_json::from_str::<IgnoredAny>(text).map(|_| ()).map_err(|error| malformed(&error))
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
@@ -105,9 +98,7 @@ impl<T: Send + Sync> FromRequest<T> for JsonBody {
             return Err(Problem::too_large(MAX_BYTES));
         }
         let read = tokio::time::timeout(PATIENCE, read(body));
-        read.await
-            .unwrap_or_else(|_| Err(Problem::timeout()))
-            .map(Self)
+        read.await.unwrap_or_else(|_| Err(Problem::timeout())).map(Self)
     }
 }
 
@@ -115,9 +106,7 @@ impl<T: Send + Sync> FromRequest<T> for JsonBody {
 ///
 /// # Errors
 /// When the value is no `T`.
-pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -129,21 +118,13 @@ fn may_be_json(headers: &HeaderMap) -> bool {
     let Ok(declared) = declared.to_str() else {
         return false;
     };
-    let essence = declared
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    essence == "application/json"
-        || (essence.starts_with("application/") && essence.ends_with("+json"))
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 /// A client that waits for leave to send (RFC 9110 section 10.1.1) is told at once.
 fn asks_before_sending_too_much(headers: &HeaderMap) -> bool {
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     headers.contains_key(header::EXPECT) && length.is_some_and(|length| length > MAX_BYTES)
 }
 

@@ -126,26 +126,16 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Problem> {
     let mut key = headers.get_all(API_KEY).iter();
     let refused = |challenge, detail| Err(Problem::unauthorized(challenge, detail));
     match (bearer.next(), key.next()) {
-        (None, None) => refused(
-            Challenge::Any,
-            "send `authorization: Bearer <token>`, or a third party's key as `x-api-key`",
-        ),
+        (None, None) => {
+            refused(Challenge::Any, "send `authorization: Bearer <token>`, or a third party's key as `x-api-key`")
+        }
         (Some(_), Some(_)) => refused(Challenge::Any, "send one credential, not two"),
-        (Some(value), None) if bearer.next().is_none() => {
-            match value.to_str().ok().and_then(bearer_token) {
-                Some(token) => Ok(Credential::Bearer(token)),
-                None => refused(
-                    Challenge::Any,
-                    "the header `authorization` must be `Bearer <token>`",
-                ),
-            }
-        }
-        (None, Some(value)) if key.next().is_none() => {
-            Ok(Credential::ApiKey(value.to_str().unwrap_or_default()))
-        }
-        (Some(_), None) | (None, Some(_)) => {
-            refused(Challenge::Any, "send one credential, not two")
-        }
+        (Some(value), None) if bearer.next().is_none() => match value.to_str().ok().and_then(bearer_token) {
+            Some(token) => Ok(Credential::Bearer(token)),
+            None => refused(Challenge::Any, "the header `authorization` must be `Bearer <token>`"),
+        },
+        (None, Some(value)) if key.next().is_none() => Ok(Credential::ApiKey(value.to_str().unwrap_or_default())),
+        (Some(_), None) | (None, Some(_)) => refused(Challenge::Any, "send one credential, not two"),
     }
 }
 
@@ -170,11 +160,7 @@ async fn identify<S: Store>(edge: &Edge<S>, headers: &HeaderMap) -> Result<Calle
 }
 
 fn by_token<S>(edge: &Edge<S>, token: &str) -> Result<Caller, Problem> {
-    if edge
-        .operator_token
-        .as_ref()
-        .is_some_and(|operator| operator.is(token))
-    {
+    if edge.operator_token.as_ref().is_some_and(|operator| operator.is(token)) {
         return Ok(Caller::Operator(Operator::default()));
     }
     let user = edge.tokens.verify(token, edge.now()).map_err(|fault| {
@@ -186,9 +172,7 @@ fn by_token<S>(edge: &Edge<S>, token: &str) -> Result<Caller, Problem> {
         Problem::unauthorized(Challenge::BearerToken, detail)
     })?;
     Ok(if user.operator {
-        Caller::Operator(Operator {
-            user: Some(user.id),
-        })
+        Caller::Operator(Operator { user: Some(user.id) })
     } else {
         Caller::User(UserCaller { id: user.id })
     })
@@ -205,11 +189,7 @@ async fn by_key<S: PartyStore>(store: &S, presented: &str) -> Result<PartyCaller
     if party.state == PartyState::Disabled {
         return Err(refused());
     }
-    Ok(PartyCaller {
-        party,
-        environment: key.environment,
-        key_id: key.key_id,
-    })
+    Ok(PartyCaller { party, environment: key.environment, key_id: key.key_id })
 }
 
 impl<T: AtEdge> FromRequestParts<T> for Caller {
@@ -237,9 +217,7 @@ impl<T: AtEdge> FromRequestParts<T> for PartyCaller {
     async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Problem> {
         match identify(state.edge(), &parts.headers).await? {
             Caller::Party(party) => Ok(party),
-            Caller::Operator(_) | Caller::User(_) => {
-                Err(Problem::forbidden("this is for third parties"))
-            }
+            Caller::Operator(_) | Caller::User(_) => Err(Problem::forbidden("this is for third parties")),
         }
     }
 }
@@ -286,10 +264,7 @@ mod tests {
         let bearer = headers(&[("authorization", "bearer  abc")]);
         assert!(matches!(credential(&bearer), Ok(Credential::Bearer("abc"))));
         let key = headers(&[("x-api-key", "mk_prod_1")]);
-        assert!(matches!(
-            credential(&key),
-            Ok(Credential::ApiKey("mk_prod_1"))
-        ));
+        assert!(matches!(credential(&key), Ok(Credential::ApiKey("mk_prod_1"))));
         for refused in [
             headers(&[]),
             headers(&[("authorization", "Bearer")]),
@@ -307,12 +282,7 @@ mod tests {
     #[test]
     fn no_two_kinds_of_caller_share_a_principal() {
         let id: UserId = "operator".parse().unwrap();
-        let operators = [
-            Operator::default(),
-            Operator {
-                user: Some(id.clone()),
-            },
-        ];
+        let operators = [Operator::default(), Operator { user: Some(id.clone()) }];
         let mut all: Vec<_> = operators.iter().map(Principal::principal).collect();
         all.push(UserCaller { id }.principal());
         all.sort();

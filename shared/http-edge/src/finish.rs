@@ -39,10 +39,7 @@ pub fn finish(routes: Router, clock: Arc<dyn Clock>, randomness: Arc<dyn Randomn
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(CatchPanicLayer::custom(answer_of_a_panic))
-        .layer(middleware::from_fn_with_state(
-            Ids { clock, randomness },
-            observe,
-        ))
+        .layer(middleware::from_fn_with_state(Ids { clock, randomness }, observe))
 }
 
 /// The span says what was called and never with what: addresses hold no secrets, queries and headers may.
@@ -76,18 +73,11 @@ async fn answer(id: Uuid, request: Request, next: Next) -> Response {
     response
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the layer hands over the box"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands over the box")]
 fn answer_of_a_panic(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    Problem::internal(format!(
-        "a handler panicked: {}",
-        text.unwrap_or("without a word")
-    ))
-    .into_response()
+    Problem::internal(format!("a handler panicked: {}", text.unwrap_or("without a word"))).into_response()
 }
 
 #[cfg(test)]

@@ -59,10 +59,7 @@ impl<T: Send + Sync> FromRequestParts<T> for IdempotencyKey {
 
     async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Problem> {
         let key = key_of(&parts.headers)?;
-        Ok(Self(key.map(|key| OnRoute {
-            key,
-            path: parts.uri.path().to_owned(),
-        })))
+        Ok(Self(key.map(|key| OnRoute { key, path: parts.uri.path().to_owned() })))
     }
 }
 
@@ -71,19 +68,11 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = values.next() else {
         return Ok(None);
     };
-    let visible = |text: &&str| {
-        (1..=MAX_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    let key = value
-        .to_str()
-        .ok()
-        .filter(visible)
-        .filter(|_| values.next().is_none());
-    key.map(|key| Some(key.to_owned())).ok_or_else(|| {
-        Problem::malformed(
-            "`idempotency-key` must be 1 to 255 visible ASCII characters, given once",
-        )
-    })
+    let visible =
+        |text: &&str| (1..=MAX_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = value.to_str().ok().filter(visible).filter(|_| values.next().is_none());
+    key.map(|key| Some(key.to_owned()))
+        .ok_or_else(|| Problem::malformed("`idempotency-key` must be 1 to 255 visible ASCII characters, given once"))
 }
 
 impl IdempotencyKey {
@@ -106,22 +95,13 @@ impl IdempotencyKey {
         match store.admit(key, fingerprint, now).await? {
             Admission::Fresh(guard) => {
                 let expires_at = now.saturating_add(KEPT).map_err(Problem::internal)?;
-                Ok(Admitted::New(Ticket(Some((
-                    Stamp {
-                        key,
-                        fingerprint,
-                        expires_at,
-                    },
-                    guard,
-                )))))
+                Ok(Admitted::New(Ticket(Some((Stamp { key, fingerprint, expires_at }, guard)))))
             }
             Admission::Repeat(answer) => Ok(Admitted::Done(again(answer))),
-            Admission::Mismatch => Err(Problem::unprocessable(
-                "this `idempotency-key` was used with another body",
-            )),
-            Admission::Running => Err(Problem::conflict(
-                "the first request with this `idempotency-key` is still running",
-            )),
+            Admission::Mismatch => Err(Problem::unprocessable("this `idempotency-key` was used with another body")),
+            Admission::Running => {
+                Err(Problem::conflict("the first request with this `idempotency-key` is still running"))
+            }
         }
     }
 }
@@ -147,10 +127,7 @@ impl<G: Send + 'static> Ticket<G> {
 
     /// What makes a single change keep its answer, in the same transaction. The answer must hold no secret.
     #[must_use]
-    pub fn remember<R>(
-        &self,
-        answer: impl Fn(&R) -> StoredAnswer + Send + Sync + 'static,
-    ) -> Option<Remember<R>> {
+    pub fn remember<R>(&self, answer: impl Fn(&R) -> StoredAnswer + Send + Sync + 'static) -> Option<Remember<R>> {
         self.stamp().map(|stamp| stamp.remember(answer))
     }
 
@@ -158,11 +135,7 @@ impl<G: Send + 'static> Ticket<G> {
     ///
     /// # Errors
     /// When the answer could not be kept.
-    pub async fn keep<S: IdempotencyStore>(
-        self,
-        store: &S,
-        answer: &StoredAnswer,
-    ) -> Result<(), StoreError> {
+    pub async fn keep<S: IdempotencyStore>(self, store: &S, answer: &StoredAnswer) -> Result<(), StoreError> {
         keep(store, self.stamp(), answer).await
     }
 
@@ -171,10 +144,7 @@ impl<G: Send + 'static> Ticket<G> {
     ///
     /// # Errors
     /// 500 when the work panicked.
-    pub async fn hold<R: Send + 'static>(
-        self,
-        work: impl Future<Output = R> + Send + 'static,
-    ) -> Result<R, Problem> {
+    pub async fn hold<R: Send + 'static>(self, work: impl Future<Output = R> + Send + 'static) -> Result<R, Problem> {
         let Some((_, guard)) = self.0 else {
             return Ok(work.await);
         };
@@ -183,23 +153,13 @@ impl<G: Send + 'static> Ticket<G> {
             drop(guard);
             result
         };
-        tokio::spawn(held.in_current_span())
-            .await
-            .map_err(Problem::internal)
+        tokio::spawn(held.in_current_span()).await.map_err(Problem::internal)
     }
 }
 
 impl Stamp {
-    fn remember<R>(
-        self,
-        answer: impl Fn(&R) -> StoredAnswer + Send + Sync + 'static,
-    ) -> Remember<R> {
-        Remember {
-            key: self.key,
-            fingerprint: self.fingerprint,
-            expires_at: self.expires_at,
-            answer: Box::new(answer),
-        }
+    fn remember<R>(self, answer: impl Fn(&R) -> StoredAnswer + Send + Sync + 'static) -> Remember<R> {
+        Remember { key: self.key, fingerprint: self.fingerprint, expires_at: self.expires_at, answer: Box::new(answer) }
     }
 }
 
@@ -216,18 +176,13 @@ pub async fn keep<S: IdempotencyStore>(
         return Ok(());
     };
     let answer = answer.clone();
-    store
-        .remember(stamp.remember(move |(): &()| answer.clone()))
-        .await
+    store.remember(stamp.remember(move |(): &()| answer.clone())).await
 }
 
 /// An answer of this status and with this body, to be kept and to be given.
 #[must_use]
 pub fn answer(status: StatusCode, body: String) -> StoredAnswer {
-    StoredAnswer {
-        status: status.as_u16(),
-        body,
-    }
+    StoredAnswer { status: status.as_u16(), body }
 }
 
 /// The response that says what a stored answer says.
@@ -243,9 +198,7 @@ pub fn response(answer: StoredAnswer) -> Response {
 /// Says of itself that it is a repeat.
 fn again(answer: StoredAnswer) -> Response {
     let mut response = response(answer);
-    response
-        .headers_mut()
-        .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     response
 }
 
@@ -254,10 +207,7 @@ mod tests {
     use super::*;
 
     fn on_route(path: &str, key: &str) -> OnRoute {
-        OnRoute {
-            key: key.to_owned(),
-            path: path.to_owned(),
-        }
+        OnRoute { key: key.to_owned(), path: path.to_owned() }
     }
 
     #[test]
@@ -287,13 +237,7 @@ mod tests {
         assert_eq!(with(&[]), Ok(None));
         assert_eq!(with(&["\"9b1d\""]), Ok(Some("\"9b1d\"".to_owned())));
         assert_eq!(with(&["x".repeat(255).as_str()]), Ok(Some("x".repeat(255))));
-        for refused in [
-            &[""][..],
-            &["a b"],
-            &["x".repeat(256).as_str()],
-            &["a", "a"],
-            &["ä"],
-        ] {
+        for refused in [&[""][..], &["a b"], &["x".repeat(256).as_str()], &["a", "a"], &["ä"]] {
             assert_eq!(with(refused), Err(400), "{refused:?}");
         }
     }
@@ -304,11 +248,7 @@ mod tests {
     }
 
     fn ticket<G>(guard: G) -> Ticket<G> {
-        let stamp = Stamp {
-            key: [1; 32],
-            fingerprint: [2; 32],
-            expires_at: Timestamp::UNIX_EPOCH,
-        };
+        let stamp = Stamp { key: [1; 32], fingerprint: [2; 32], expires_at: Timestamp::UNIX_EPOCH };
         Ticket(Some((stamp, guard)))
     }
 
@@ -321,16 +261,10 @@ mod tests {
             begun.await.unwrap();
             end.send(()).unwrap();
         }));
-        let pending = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(call.as_mut().poll(context).is_pending())
-        });
+        let pending = std::future::poll_fn(|context| std::task::Poll::Ready(call.as_mut().poll(context).is_pending()));
         assert!(pending.await);
         drop(call);
-        assert_eq!(
-            std::sync::Arc::strong_count(&claim),
-            2,
-            "the claim is held while the work goes on"
-        );
+        assert_eq!(std::sync::Arc::strong_count(&claim), 2, "the claim is held while the work goes on");
         begin.send(()).unwrap();
         ended.await.unwrap();
     }
@@ -348,9 +282,6 @@ mod tests {
         let repeated = again(stored);
         assert_eq!(repeated.status(), 201);
         assert_eq!(repeated.headers()["content-type"], "application/json");
-        assert_eq!(
-            again(answer(StatusCode::NO_CONTENT, String::new())).status(),
-            204
-        );
+        assert_eq!(again(answer(StatusCode::NO_CONTENT, String::new())).status(), 204);
     }
 }

@@ -33,10 +33,7 @@ impl ListQuery {
     /// Another parameter; its first value when it is given twice.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.others
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.as_str())
+        self.others.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -49,37 +46,21 @@ impl<T: Send + Sync> FromRequestParts<T> for ListQuery {
 }
 
 fn read(query: &str) -> Result<ListQuery, Vec<Fault>> {
-    let mut list = ListQuery {
-        page: PageQuery {
-            cursor: None,
-            limit: DEFAULT_LIMIT,
-        },
-        others: Vec::new(),
-    };
+    let mut list = ListQuery { page: PageQuery { cursor: None, limit: DEFAULT_LIMIT }, others: Vec::new() };
     let mut faults = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*name {
             "limit" => match value.parse() {
                 Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => list.page.limit = limit,
-                _ => faults.push(Fault::new(
-                    "/limit",
-                    format!("must be a whole number from 1 to {MAX_LIMIT}"),
-                )),
+                _ => faults.push(Fault::new("/limit", format!("must be a whole number from 1 to {MAX_LIMIT}"))),
             },
             "cursor" if value.is_empty() => {}
             "cursor" if value.len() <= MAX_CURSOR => list.page.cursor = Some(value.into_owned()),
-            "cursor" => faults.push(Fault::new(
-                "/cursor",
-                "must be a `next_cursor` of an earlier page",
-            )),
+            "cursor" => faults.push(Fault::new("/cursor", "must be a `next_cursor` of an earlier page")),
             _ => list.others.push((name.into_owned(), value.into_owned())),
         }
     }
-    if faults.is_empty() {
-        Ok(list)
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(list) } else { Err(faults) }
 }
 
 /// A page as it is written.
@@ -104,33 +85,18 @@ mod tests {
         let list = read("").unwrap();
         assert_eq!((list.page.limit, list.page.cursor), (20, None));
         let list = read("limit=100&cursor=a%2Fb&third_party=x&third_party=y").unwrap();
-        assert_eq!(
-            (list.page.limit, list.page.cursor.as_deref()),
-            (100, Some("a/b"))
-        );
-        assert_eq!(
-            (list.get("third_party"), list.get("since")),
-            (Some("x"), None)
-        );
+        assert_eq!((list.page.limit, list.page.cursor.as_deref()), (100, Some("a/b")));
+        assert_eq!((list.get("third_party"), list.get("since")), (Some("x"), None));
         assert_eq!(read("cursor=").unwrap().page.cursor, None);
     }
 
     #[test]
     fn a_bad_limit_is_named() {
-        for query in [
-            "limit=0",
-            "limit=101",
-            "limit=",
-            "limit=ten",
-            "limit=-1",
-            "limit=99999999999999999999",
-            "limit=1.5",
-        ] {
+        for query in
+            ["limit=0", "limit=101", "limit=", "limit=ten", "limit=-1", "limit=99999999999999999999", "limit=1.5"]
+        {
             assert_eq!(read(query).unwrap_err()[0].pointer, "/limit", "{query}");
         }
-        assert_eq!(
-            read(&format!("cursor={}", "x".repeat(513))).unwrap_err()[0].pointer,
-            "/cursor"
-        );
+        assert_eq!(read(&format!("cursor={}", "x".repeat(513))).unwrap_err()[0].pointer, "/cursor");
     }
 }

@@ -36,13 +36,10 @@ impl<A: FromStr + Send, B: FromStr + Send, S: Send + Sync> FromRequestParts<S> f
 }
 
 async fn params<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams, Problem> {
-    RawPathParams::from_request_parts(parts, state)
-        .await
-        .map_err(|_| Problem::not_found())
+    RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::not_found())
 }
 
 fn nth<T: FromStr>(params: &RawPathParams, index: usize) -> Result<T, Problem> {
     let text = params.iter().nth(index).map(|(_, text)| text);
-    text.and_then(|text| text.parse().ok())
-        .ok_or_else(Problem::not_found)
+    text.and_then(|text| text.parse().ok()).ok_or_else(Problem::not_found)
 }

@@ -94,19 +94,13 @@ impl Problem {
     /// 404: not there or not the caller's, and never which.
     #[must_use]
     pub fn not_found() -> Self {
-        Self::new(
-            Kind::NotFound,
-            "there is nothing at this address that you may see",
-        )
+        Self::new(Kind::NotFound, "there is nothing at this address that you may see")
     }
 
     /// 405: the address exists, the method does not.
     #[must_use]
     pub fn method_not_allowed() -> Self {
-        Self::new(
-            Kind::MethodNotAllowed,
-            "the header `allow` says what can be done",
-        )
+        Self::new(Kind::MethodNotAllowed, "the header `allow` says what can be done")
     }
 
     /// 408: the caller was too slow to send.
@@ -132,10 +126,7 @@ impl Problem {
     /// 413: more than this many bytes.
     #[must_use]
     pub fn too_large(limit: usize) -> Self {
-        Self::new(
-            Kind::TooLarge,
-            format!("the body may have at most {limit} bytes"),
-        )
+        Self::new(Kind::TooLarge, format!("the body may have at most {limit} bytes"))
     }
 
     /// 415: a content type other than JSON.
@@ -183,10 +174,7 @@ impl Problem {
     /// 500: always the same words; the source goes to the log, when the answer is made.
     #[must_use]
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let mut problem = Self::new(
-            Kind::Internal,
-            "it has been logged under the id in the header `x-request-id`",
-        );
+        let mut problem = Self::new(Kind::Internal, "it has been logged under the id in the header `x-request-id`");
         problem.0.source = Some(source.into());
         problem
     }
@@ -220,15 +208,7 @@ struct Wire<'a> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Parts {
-            kind,
-            detail,
-            errors,
-            current_status,
-            retry_after,
-            challenge,
-            source,
-        } = *self.0;
+        let Parts { kind, detail, errors, current_status, retry_after, challenge, source } = *self.0;
         if let Some(source) = source {
             tracing::error!(error = %Chain(source.as_ref()), "a request failed");
         }

@@ -46,17 +46,12 @@ impl RateLimiter {
     /// How long to wait, when it is one too many; it is not counted then.
     pub fn check(&self, caller: &str, now: Timestamp) -> Result<(), Duration> {
         let now = now.as_microsecond();
-        let index =
-            usize::try_from(self.hasher.hash_one(caller) % SHARDS as u64).unwrap_or_default();
-        let mut shard = self.shards[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let index = usize::try_from(self.hasher.hash_one(caller) % SHARDS as u64).unwrap_or_default();
+        let mut shard = self.shards[index].lock().unwrap_or_else(PoisonError::into_inner);
         if shard.len() >= CROWDED {
             shard.retain(|_, full_again| *full_again > now);
         }
-        let full_again = shard
-            .get(caller)
-            .map_or(now, |full_again| (*full_again).max(now));
+        let full_again = shard.get(caller).map_or(now, |full_again| (*full_again).max(now));
         let early = full_again - now - self.tolerance_us;
         if early > 0 {
             return Err(Duration::from_micros(early.unsigned_abs()));
@@ -78,10 +73,7 @@ mod tests {
     use super::*;
 
     fn limiter(per_second: u32, burst: u32) -> RateLimiter {
-        RateLimiter::new(
-            NonZeroU32::new(per_second).unwrap(),
-            NonZeroU32::new(burst).unwrap(),
-        )
+        RateLimiter::new(NonZeroU32::new(per_second).unwrap(), NonZeroU32::new(burst).unwrap())
     }
 
     #[test]
@@ -109,11 +101,8 @@ mod tests {
     #[test]
     fn over_a_long_time_exactly_the_rate_passes() {
         let limiter = limiter(50, 5);
-        let calls = (0..10_000_i64).filter(|step| {
-            limiter
-                .check("a", Timestamp::UNIX_EPOCH + step.milliseconds())
-                .is_ok()
-        });
+        let calls =
+            (0..10_000_i64).filter(|step| limiter.check("a", Timestamp::UNIX_EPOCH + step.milliseconds()).is_ok());
         assert_eq!(calls.count(), 500 + 4);
     }
 
@@ -125,11 +114,7 @@ mod tests {
             let now = Timestamp::from_second(second * 10).unwrap();
             assert_eq!(limiter.check(&caller.to_string(), now), Ok(()));
         }
-        let kept: usize = limiter
-            .shards
-            .iter()
-            .map(|shard| shard.lock().unwrap().len())
-            .sum();
+        let kept: usize = limiter.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
         assert!(kept <= SHARDS * CROWDED, "{kept}");
     }
 }

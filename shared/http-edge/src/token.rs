@@ -126,25 +126,16 @@ impl JwksVerifier {
         if keys.is_empty() {
             return Err(KeySetFault::NoKey);
         }
-        Ok(Self {
-            keys,
-            expected,
-            cache: TokenCache::default(),
-        })
+        Ok(Self { keys, expected, cache: TokenCache::default() })
     }
 
     fn verify_signature(&self, token: &str) -> Result<Claims, TokenFault> {
         let header = jsonwebtoken::decode_header(token).map_err(TokenFault::Forged)?;
         if header.crit.is_some() {
-            return Err(TokenFault::Invalid(
-                "it has critical extensions (RFC 7515 section 4.1.11)",
-            ));
+            return Err(TokenFault::Invalid("it has critical extensions (RFC 7515 section 4.1.11)"));
         }
         let key_id = header.kid.ok_or(TokenFault::Invalid("it names no key"))?;
-        let key = self
-            .keys
-            .get(&key_id)
-            .ok_or(TokenFault::Invalid("it names an unknown key"))?;
+        let key = self.keys.get(&key_id).ok_or(TokenFault::Invalid("it names an unknown key"))?;
         let data = jsonwebtoken::decode(token, &key.decoding, &key.validation);
         Ok(data.map_err(TokenFault::Forged)?.claims)
     }
@@ -153,11 +144,7 @@ impl JwksVerifier {
         if claims.iss != self.expected.issuer {
             return Err(TokenFault::Invalid("another issuer made it"));
         }
-        if claims
-            .token_use
-            .as_deref()
-            .is_some_and(|token_use| token_use != "access")
-        {
+        if claims.token_use.as_deref().is_some_and(|token_use| token_use != "access") {
             return Err(TokenFault::Invalid("it is not an access token"));
         }
         let wanted = &self.expected.audience;
@@ -170,15 +157,8 @@ impl JwksVerifier {
             return Err(TokenFault::Invalid("it was made for somebody else"));
         }
         let group = self.expected.operator_group.as_ref();
-        let user = VerifiedUser {
-            id: claims.sub,
-            operator: group.is_some_and(|group| claims.groups.contains(group)),
-        };
-        Ok(Verified {
-            user,
-            expires: claims.exp,
-            begins: claims.nbf,
-        })
+        let user = VerifiedUser { id: claims.sub, operator: group.is_some_and(|group| claims.groups.contains(group)) };
+        Ok(Verified { user, expires: claims.exp, begins: claims.nbf })
     }
 }
 
@@ -205,10 +185,7 @@ impl Verified {
         if self.expires.saturating_add(LEEWAY_SECONDS) <= now {
             return Err(TokenFault::Expired);
         }
-        if self
-            .begins
-            .is_some_and(|begins| begins > now.saturating_add(LEEWAY_SECONDS))
-        {
+        if self.begins.is_some_and(|begins| begins > now.saturating_add(LEEWAY_SECONDS)) {
             return Err(TokenFault::Invalid("it is not valid yet"));
         }
         Ok(self.user.clone())
@@ -226,13 +203,7 @@ fn usable_key(jwk: &Jwk) -> Option<(String, Key)> {
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    Some((
-        common.key_id.clone()?,
-        Key {
-            decoding,
-            validation,
-        },
-    ))
+    Some((common.key_id.clone()?, Key { decoding, validation }))
 }
 
 /// The one algorithm of a key, by its type; the key may name it but may not name another.
@@ -244,10 +215,7 @@ fn algorithm_of(jwk: &Jwk) -> Option<Algorithm> {
         AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
         _ => return None,
     };
-    jwk.common
-        .key_algorithm
-        .is_none_or(|named| named == name)
-        .then_some(algorithm)
+    jwk.common.key_algorithm.is_none_or(|named| named == name).then_some(algorithm)
 }
 
 #[cfg(test)]

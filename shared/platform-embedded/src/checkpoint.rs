@@ -36,17 +36,10 @@ impl LogWatch {
     /// Sets the writer's connection up so that checkpoints happen only here.
     pub(crate) fn configure(connection: &Connection, database: &Path) -> rusqlite::Result<Self> {
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        connection.pragma_update(
-            None,
-            "journal_size_limit",
-            i64::try_from(LONG).unwrap_or(i64::MAX),
-        )?;
+        connection.pragma_update(None, "journal_size_limit", i64::try_from(LONG).unwrap_or(i64::MAX))?;
         let mut log = database.as_os_str().to_owned();
         log.push("-wal");
-        Ok(Self {
-            log: log.into(),
-            commits: 0,
-        })
+        Ok(Self { log: log.into(), commits: 0 })
     }
 
     /// Called by the writer between two commits.
@@ -72,18 +65,16 @@ impl Checkpoints {
     pub(crate) fn start(connection: Connection, shared: Arc<Shared>) -> std::io::Result<Self> {
         let (stop, stopped) = channel::<()>();
         let end = shared.tail.end();
-        std::thread::Builder::new()
-            .name("checkpoints".to_owned())
-            .spawn(move || {
-                let mut moved = 0;
-                while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                    let now = *end.borrow();
-                    if now != moved {
-                        moved = now;
-                        move_pages(&connection);
-                    }
+        std::thread::Builder::new().name("checkpoints".to_owned()).spawn(move || {
+            let mut moved = 0;
+            while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                let now = *end.borrow();
+                if now != moved {
+                    moved = now;
+                    move_pages(&connection);
                 }
-            })?;
+            }
+        })?;
         Ok(Self { _stop: stop })
     }
 }
@@ -92,9 +83,6 @@ impl Checkpoints {
 fn move_pages(connection: &Connection) {
     let moved = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     if let Err(error) = moved {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "the write-ahead log could not be moved"
-        );
+        tracing::warn!(error = &error as &dyn std::error::Error, "the write-ahead log could not be moved");
     }
 }

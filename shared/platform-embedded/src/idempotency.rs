@@ -3,9 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
-use marketplace_core::ports::{
-    Admission, IdempotencyStore, Remember, StoreError, StoredAnswer, Urgency,
-};
+use marketplace_core::ports::{Admission, IdempotencyStore, Remember, StoreError, StoredAnswer, Urgency};
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
@@ -23,11 +21,7 @@ pub struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.shared
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.key);
+        self.shared.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }
 
@@ -41,24 +35,11 @@ impl IdempotencyStore for Embedded {
         now: Timestamp,
     ) -> Result<Admission<Guard>, StoreError> {
         // The claim comes before the look: whoever finishes in between has written its answer by then.
-        if !self
-            .shared
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key)
-        {
+        if !self.shared.running.lock().unwrap_or_else(PoisonError::into_inner).insert(key) {
             return Ok(Admission::Running);
         }
-        let guard = Guard {
-            key,
-            shared: self.shared.clone(),
-        };
-        let known = self
-            .shared
-            .readers
-            .read(move |connection| read(connection, &key, now))
-            .await?;
+        let guard = Guard { key, shared: self.shared.clone() };
+        let known = self.shared.readers.read(move |connection| read(connection, &key, now)).await?;
         Ok(match known {
             None => Admission::Fresh(guard),
             Some((known, answer)) if known == fingerprint => Admission::Repeat(answer),
@@ -68,12 +49,8 @@ impl IdempotencyStore for Embedded {
 
     async fn remember(&self, remember: Remember<()>) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.writer
-            .queue(Box::new(Keep { remember, answer }), Urgency::Ours)
-            .await?;
-        answered
-            .await
-            .map_err(|_| StoreError::Unavailable("the store is closed"))?
+        self.writer.queue(Box::new(Keep { remember, answer }), Urgency::Ours).await?;
+        answered.await.map_err(|_| StoreError::Unavailable("the store is closed"))?
     }
 }
 
@@ -92,33 +69,17 @@ impl Job for Keep {
     }
 }
 
-fn read(
-    connection: &Connection,
-    key: &[u8; 32],
-    now: Timestamp,
-) -> rusqlite::Result<Option<([u8; 32], StoredAnswer)>> {
+fn read(connection: &Connection, key: &[u8; 32], now: Timestamp) -> rusqlite::Result<Option<([u8; 32], StoredAnswer)>> {
     connection
-        .prepare_cached(
-            "SELECT fingerprint, status, body FROM idempotency WHERE key = ?1 AND expires_at > ?2",
-        )?
+        .prepare_cached("SELECT fingerprint, status, body FROM idempotency WHERE key = ?1 AND expires_at > ?2")?
         .query_row(params![key, rows::micros(now)], |row| {
-            Ok((
-                row.get(0)?,
-                StoredAnswer {
-                    status: row.get(1)?,
-                    body: row.get(2)?,
-                },
-            ))
+            Ok((row.get(0)?, StoredAnswer { status: row.get(1)?, body: row.get(2)? }))
         })
         .optional()
 }
 
 /// Keeps an answer under its key, in the transaction of the change that it answers.
-pub(crate) fn write<R>(
-    connection: &Connection,
-    remember: &Remember<R>,
-    reply: &R,
-) -> rusqlite::Result<()> {
+pub(crate) fn write<R>(connection: &Connection, remember: &Remember<R>, reply: &R) -> rusqlite::Result<()> {
     let answer = (remember.answer)(reply);
     connection
         .prepare_cached(

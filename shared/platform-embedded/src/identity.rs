@@ -42,9 +42,7 @@ impl LocalIdentity {
             failures: FailedSignIns::default(),
             tokens: TokenIssuer::open(key_file, issuer)?,
         };
-        Ok(Self {
-            parts: Arc::new(parts),
-        })
+        Ok(Self { parts: Arc::new(parts) })
     }
 }
 
@@ -63,14 +61,8 @@ impl Identity for LocalIdentity {
     ) -> Result<(), IdentityError> {
         let failures = &self.parts.failures;
         // Counted before the password is looked at, so that many tries at once gain nothing, nor does hanging up.
-        failures
-            .begin(account, now)
-            .map_err(|retry_after| IdentityError::TooManyFailures { retry_after })?;
-        let checked = self
-            .parts
-            .passwords
-            .check(stored.map(str::to_owned), password.clone())
-            .await;
+        failures.begin(account, now).map_err(|retry_after| IdentityError::TooManyFailures { retry_after })?;
+        let checked = self.parts.passwords.check(stored.map(str::to_owned), password.clone()).await;
         match &checked {
             Ok(()) => failures.forget(account),
             Err(IdentityError::WrongPassword) => {}

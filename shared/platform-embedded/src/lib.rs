@@ -71,12 +71,7 @@ impl Options {
     /// The usual sizes.
     #[must_use]
     pub fn new(data_dir: PathBuf, vault: Vault) -> Self {
-        Self {
-            data_dir,
-            vault,
-            queue: 8_192,
-            cache_kib: 64 * 1024,
-        }
+        Self { data_dir, vault, queue: 8_192, cache_kib: 64 * 1024 }
     }
 }
 
@@ -119,18 +114,8 @@ impl Embedded {
         });
         let log = LogWatch::configure(&connection, &path)?;
         let checkpoints = Checkpoints::start(connect(&path, 2_048)?, shared.clone())?;
-        let writer = Writer::start(
-            connection,
-            log,
-            shared.clone(),
-            next_sequence,
-            options.queue,
-        )?;
-        Ok(Self {
-            shared,
-            writer,
-            _checkpoints: Arc::new(checkpoints),
-        })
+        let writer = Writer::start(connection, log, shared.clone(), next_sequence, options.queue)?;
+        Ok(Self { shared, writer, _checkpoints: Arc::new(checkpoints) })
     }
 
     /// Whether the database answers; for readiness probes.
@@ -138,10 +123,7 @@ impl Embedded {
     /// # Errors
     /// It does not.
     pub async fn check(&self) -> Result<(), marketplace_core::ports::StoreError> {
-        self.shared
-            .readers
-            .read(|connection| connection.query_row("SELECT 1", [], |_| Ok(())))
-            .await
+        self.shared.readers.read(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await
     }
 }
 
@@ -161,11 +143,7 @@ impl Embedded {
 fn lock(data_dir: &Path) -> Result<File, OpenError> {
     /// A gateway that is just ending may still hold it.
     const PATIENCE: Duration = Duration::from_secs(5);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(data_dir.join("lock"))?;
+    let file = File::options().create(true).truncate(false).write(true).open(data_dir.join("lock"))?;
     let started = Instant::now();
     while file.try_lock().is_err() {
         if started.elapsed() > PATIENCE {

@@ -49,9 +49,7 @@ impl LocalNotices {
     pub fn open(outbox: &Path, smtp_url: Option<&SecretString>) -> Result<Self, NoticesFault> {
         let outbox = Outbox::open(outbox)?;
         let mailer = smtp_url.map(Mailer::new).transpose()?;
-        Ok(Self {
-            ways: Arc::new(Ways { outbox, mailer }),
-        })
+        Ok(Self { ways: Arc::new(Ways { outbox, mailer }) })
     }
 }
 

@@ -35,19 +35,9 @@ impl PartyStore for Embedded {
         remember: Option<Remember<Party>>,
     ) -> Result<Party, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job = ApplyToParty {
-            id,
-            command,
-            by,
-            at,
-            remember,
-            decided: None,
-            answer,
-        };
+        let job = ApplyToParty { id, command, by, at, remember, decided: None, answer };
         self.writer.queue(Box::new(job), Urgency::Caller).await?;
-        answered
-            .await
-            .map_err(|_| StoreError::Unavailable("the store is closed"))?
+        answered.await.map_err(|_| StoreError::Unavailable("the store is closed"))?
     }
 
     async fn party(&self, id: &PartyId) -> Result<Option<Arc<Party>>, StoreError> {
@@ -57,15 +47,9 @@ impl PartyStore for Embedded {
     async fn parties(&self, page: PageQuery) -> Result<Page<Arc<Party>>, StoreError> {
         let mut all: Vec<Arc<Party>> = self.shared.registry().routing.parties().cloned().collect();
         all.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-        let start = page
-            .cursor
-            .as_ref()
-            .and_then(|cursor| all.iter().position(|party| party.id.as_str() == cursor));
-        let mut items: Vec<Arc<Party>> = all
-            .into_iter()
-            .skip(start.map_or(0, |last| last + 1))
-            .take(page.limit.saturating_add(1))
-            .collect();
+        let start = page.cursor.as_ref().and_then(|cursor| all.iter().position(|party| party.id.as_str() == cursor));
+        let mut items: Vec<Arc<Party>> =
+            all.into_iter().skip(start.map_or(0, |last| last + 1)).take(page.limit.saturating_add(1)).collect();
         let next_cursor = next_cursor(&mut items, page.limit, |party| party.id.to_string());
         Ok(Page { items, next_cursor })
     }
@@ -74,10 +58,7 @@ impl PartyStore for Embedded {
         Ok(self.shared.registry().keys.get(&hash).cloned())
     }
 
-    async fn with_routing<T: Send>(
-        &self,
-        read: impl FnOnce(&RoutingTable) -> T + Send,
-    ) -> Result<T, StoreError> {
+    async fn with_routing<T: Send>(&self, read: impl FnOnce(&RoutingTable) -> T + Send) -> Result<T, StoreError> {
         Ok(read(&self.shared.registry().routing))
     }
 }
@@ -94,81 +75,44 @@ struct ApplyToParty {
 
 impl Job for ApplyToParty {
     fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()> {
-        let pending = transaction
-            .effects
-            .parties
-            .iter()
-            .rev()
-            .find(|(_, party)| party.id == self.id);
+        let pending = transaction.effects.parties.iter().rev().find(|(_, party)| party.id == self.id);
         let current = match pending {
             Some((_, party)) => Some(party.clone()),
-            None => transaction
-                .shared
-                .registry()
-                .routing
-                .party(&self.id)
-                .cloned(),
+            None => transaction.shared.registry().routing.party(&self.id).cloned(),
         };
-        self.decided = Some(
-            match self.command.decide(&self.id, current.as_deref(), &self.by) {
-                Ok(decision) if !self.revoke(transaction, &decision)? => Err(Refusal::NotFound),
-                Ok(decision) => Ok(self.write(transaction, decision)?),
-                Err(refusal) => Err(refusal),
-            },
-        );
+        self.decided = Some(match self.command.decide(&self.id, current.as_deref(), &self.by) {
+            Ok(decision) if !self.revoke(transaction, &decision)? => Err(Refusal::NotFound),
+            Ok(decision) => Ok(self.write(transaction, decision)?),
+            Err(refusal) => Err(refusal),
+        });
         Ok(())
     }
 
     fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
-        let decided = self
-            .decided
-            .ok_or(StoreError::Unavailable("the store is closed"));
-        let _ = self.answer.send(
-            committed
-                .and(decided)
-                .and_then(|decided| decided.map_err(StoreError::Refused)),
-        );
+        let decided = self.decided.ok_or(StoreError::Unavailable("the store is closed"));
+        let _ = self.answer.send(committed.and(decided).and_then(|decided| decided.map_err(StoreError::Refused)));
     }
 }
 
 impl ApplyToParty {
     /// Removes the key that is to be revoked, if one is; false when this party has no such key.
-    fn revoke(
-        &self,
-        transaction: &mut Transaction<'_>,
-        decision: &PartyDecision,
-    ) -> rusqlite::Result<bool> {
+    fn revoke(&self, transaction: &mut Transaction<'_>, decision: &PartyDecision) -> rusqlite::Result<bool> {
         let Some(key) = decision.revoke_key else {
             return Ok(true);
         };
         let delete = "DELETE FROM api_keys WHERE key_id = ?1 AND party = ?2";
-        let removed = transaction
-            .connection
-            .execute(delete, params![key.0.as_bytes(), self.id.as_str()])?;
+        let removed = transaction.connection.execute(delete, params![key.0.as_bytes(), self.id.as_str()])?;
         if removed > 0 {
             transaction.effects.keys_revoked.push(key);
         }
         Ok(removed > 0)
     }
 
-    fn write(
-        &self,
-        transaction: &mut Transaction<'_>,
-        decision: PartyDecision,
-    ) -> rusqlite::Result<Party> {
+    fn write(&self, transaction: &mut Transaction<'_>, decision: PartyDecision) -> rusqlite::Result<Party> {
         let connection = transaction.connection;
-        let newest = transaction
-            .effects
-            .parties
-            .last()
-            .map(|(version, _)| *version);
+        let newest = transaction.effects.parties.last().map(|(version, _)| *version);
         let version = newest.unwrap_or_else(|| transaction.shared.registry().routing.version()) + 1;
-        stored_party::write(
-            connection,
-            &transaction.shared.vault,
-            &decision.party,
-            version,
-        )?;
+        stored_party::write(connection, &transaction.shared.vault, &decision.party, version)?;
         if let Some(key) = &decision.add_key {
             write_key(connection, key)?;
             transaction.effects.keys_added.push(key.clone());
@@ -177,23 +121,10 @@ impl ApplyToParty {
             idempotency::write(connection, remember, &decision.party)?;
         }
         let sequence = transaction.next_sequence();
-        let entry = JournalEntry {
-            sequence,
-            request: None,
-            at: self.at,
-            cause: None,
-            fact: decision.fact,
-        };
+        let entry = JournalEntry { sequence, request: None, at: self.at, cause: None, fact: decision.fact };
         rows::write_journal(connection, &entry)?;
-        transaction.effects.happened.push(Happened {
-            entry,
-            request: None,
-            detail: None,
-        });
-        transaction
-            .effects
-            .parties
-            .push((version, Arc::new(decision.party.clone())));
+        transaction.effects.happened.push(Happened { entry, request: None, detail: None });
+        transaction.effects.parties.push((version, Arc::new(decision.party.clone())));
         Ok(decision.party)
     }
 }
@@ -215,15 +146,13 @@ fn write_key(connection: &Connection, key: &ApiKey) -> rusqlite::Result<()> {
 /// Reads everything into memory, at start.
 pub(crate) fn load(connection: &Connection, vault: &Vault) -> rusqlite::Result<Registry> {
     let mut registry = Registry::default();
-    let mut parties = connection.prepare(
-        "SELECT id, settings, secrets, created_at, version FROM parties ORDER BY version",
-    )?;
+    let mut parties =
+        connection.prepare("SELECT id, settings, secrets, created_at, version FROM parties ORDER BY version")?;
     for party in parties.query_map([], |row| stored_party::read(row, vault))? {
         let (version, party) = party?;
         registry.routing.set(version, Arc::new(party));
     }
-    let mut keys =
-        connection.prepare("SELECT key_id, hash, party, environment, created_at FROM api_keys")?;
+    let mut keys = connection.prepare("SELECT key_id, hash, party, environment, created_at FROM api_keys")?;
     let read = keys.query_map([], |row| {
         Ok(ApiKey {
             key_id: event_schema::id::KeyId(uuid::Uuid::from_bytes(row.get(0)?)),

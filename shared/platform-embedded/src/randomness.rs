@@ -32,10 +32,7 @@ impl OsRandomness {
     /// When the operating system has no randomness; once this has worked, reading cannot fail (getrandom(2)).
     pub fn new() -> Result<Self, getrandom::Error> {
         let seed = getrandom::u64()?;
-        Ok(Self {
-            newest: AtomicU64::new(0),
-            cheap: AtomicU64::new(seed),
-        })
+        Ok(Self { newest: AtomicU64::new(0), cheap: AtomicU64::new(seed) })
     }
 
     /// The time of the next id: now, or one step after the newest id where that is not later.
@@ -45,17 +42,10 @@ impl OsRandomness {
         let now = microseconds / 1_000 * STEPS_PER_MILLISECOND + fraction;
         let after = |newest: u64| {
             let ahead = newest.saturating_sub(now);
-            if newest < now || ahead > FURTHEST_STEP_BACK {
-                now
-            } else {
-                newest + 1
-            }
+            if newest < now || ahead > FURTHEST_STEP_BACK { now } else { newest + 1 }
         };
         let step = |newest| Some(after(newest));
-        match self
-            .newest
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, step)
-        {
+        match self.newest.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step) {
             Ok(newest) | Err(newest) => after(newest),
         }
     }
@@ -77,10 +67,7 @@ impl Randomness for OsRandomness {
     }
 
     fn fraction(&self) -> f64 {
-        let state = self
-            .cheap
-            .fetch_add(GOLDEN, Ordering::Relaxed)
-            .wrapping_add(GOLDEN);
+        let state = self.cheap.fetch_add(GOLDEN, Ordering::Relaxed).wrapping_add(GOLDEN);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         // The upper 53 bits: as many as an `f64` holds exactly.
@@ -89,10 +76,7 @@ impl Randomness for OsRandomness {
 }
 
 /// Bytes that nobody can guess.
-#[expect(
-    clippy::expect_used,
-    reason = "without randomness no secret can be made, and the source has worked before"
-)]
+#[expect(clippy::expect_used, reason = "without randomness no secret can be made, and the source has worked before")]
 pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system gives randomness");
@@ -113,14 +97,8 @@ mod tests {
     fn an_id_says_its_time_in_the_form_of_rfc_9562() {
         let now = at("2026-11-21T08:00:00.123999Z");
         let id = OsRandomness::new().unwrap().uuid(now);
-        assert_eq!(
-            (id.get_version_num(), id.get_variant()),
-            (7, uuid::Variant::RFC4122)
-        );
-        assert_eq!(
-            id.get_timestamp().unwrap().to_unix().0,
-            u64::try_from(now.as_second()).unwrap()
-        );
+        assert_eq!((id.get_version_num(), id.get_variant()), (7, uuid::Variant::RFC4122));
+        assert_eq!(id.get_timestamp().unwrap().to_unix().0, u64::try_from(now.as_second()).unwrap());
         let milliseconds = u64::from_be_bytes(id.as_bytes()[..8].try_into().unwrap()) >> 16;
         assert_eq!(milliseconds, u64::try_from(now.as_millisecond()).unwrap());
         let fraction = u16::from_be_bytes(id.as_bytes()[6..8].try_into().unwrap()) & 0xfff;
@@ -130,12 +108,7 @@ mod tests {
     #[test]
     fn ids_rise_although_the_clock_stands_or_steps_back() {
         let randomness = OsRandomness::new().unwrap();
-        let times = [
-            "2026-01-01T00:00:01Z",
-            "2026-01-01T00:00:01Z",
-            "2026-01-01T00:00:00.5Z",
-            "2026-01-01T00:00:02Z",
-        ];
+        let times = ["2026-01-01T00:00:01Z", "2026-01-01T00:00:01Z", "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:02Z"];
         let ids: Vec<_> = times.map(|time| randomness.uuid(at(time))).into();
         assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
     }
@@ -146,10 +119,7 @@ mod tests {
         randomness.uuid(at("2099-01-01T00:00:00Z"));
         let now = at("2026-01-01T00:00:00Z");
         let id = randomness.uuid(now);
-        assert_eq!(
-            id.get_timestamp().unwrap().to_unix().0,
-            u64::try_from(now.as_second()).unwrap()
-        );
+        assert_eq!(id.get_timestamp().unwrap().to_unix().0, u64::try_from(now.as_second()).unwrap());
     }
 
     #[test]
@@ -159,10 +129,7 @@ mod tests {
         let made: Vec<Vec<Uuid>> = thread::scope(|scope| {
             let make = || (0..5_000).map(|_| randomness.uuid(now)).collect();
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(made.iter().all(|ids: &Vec<Uuid>| ids.is_sorted()));
         assert_eq!(made.iter().flatten().collect::<BTreeSet<_>>().len(), 20_000);
@@ -173,16 +140,9 @@ mod tests {
         let randomness = OsRandomness::new().unwrap();
         assert_ne!(randomness.secret(), randomness.secret());
         let fractions: Vec<_> = (0..10_000).map(|_| randomness.fraction()).collect();
-        assert!(
-            fractions
-                .iter()
-                .all(|fraction| (0.0..1.0).contains(fraction))
-        );
+        assert!(fractions.iter().all(|fraction| (0.0..1.0).contains(fraction)));
         for tenth in 0..10 {
-            let count = fractions
-                .iter()
-                .filter(|fraction| (**fraction * 10.0) as usize == tenth)
-                .count();
+            let count = fractions.iter().filter(|fraction| (**fraction * 10.0) as usize == tenth).count();
             assert!((850..1_150).contains(&count), "{count} in tenth {tenth}");
         }
     }

@@ -15,19 +15,12 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let version = usize::try_from(version).unwrap_or(usize::MAX);
     if version > MIGRATIONS.len() {
-        return Err(OpenError::Newer {
-            file: version,
-            program: MIGRATIONS.len(),
-        });
+        return Err(OpenError::Newer { file: version, program: MIGRATIONS.len() });
     }
     for (done, step) in MIGRATIONS.iter().enumerate().skip(version) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
-        transaction.pragma_update(
-            None,
-            "user_version",
-            i64::try_from(done + 1).unwrap_or(i64::MAX),
-        )?;
+        transaction.pragma_update(None, "user_version", i64::try_from(done + 1).unwrap_or(i64::MAX))?;
         transaction.commit()?;
     }
     Ok(())

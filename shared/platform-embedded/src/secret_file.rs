@@ -23,27 +23,18 @@ const MIN_SECRET_LENGTH: usize = 32;
 /// # Errors
 /// When the file cannot be read or written, or holds no text of at least 32 characters.
 pub fn load_or_make_secret(path: &Path) -> io::Result<SecretString> {
-    let bytes = load_or_make(path, || {
-        Ok(BASE64URL_NOPAD.encode(&random_bytes::<32>()).into_bytes())
-    })?;
-    let text =
-        String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+    let bytes = load_or_make(path, || Ok(BASE64URL_NOPAD.encode(&random_bytes::<32>()).into_bytes()))?;
+    let text = String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
     let text = text.trim();
     if text.len() < MIN_SECRET_LENGTH {
-        let rule = format!(
-            "{} holds a secret of fewer than {MIN_SECRET_LENGTH} characters",
-            path.display()
-        );
+        let rule = format!("{} holds a secret of fewer than {MIN_SECRET_LENGTH} characters", path.display());
         return Err(io::Error::new(ErrorKind::InvalidData, rule));
     }
     Ok(text.into())
 }
 
 /// What is in this file; if there is none, what `make` makes, kept first.
-pub(crate) fn load_or_make(
-    path: &Path,
-    make: impl FnOnce() -> io::Result<Vec<u8>>,
-) -> io::Result<Vec<u8>> {
+pub(crate) fn load_or_make(path: &Path, make: impl FnOnce() -> io::Result<Vec<u8>>) -> io::Result<Vec<u8>> {
     match fs::read(path) {
         Ok(bytes) => {
             keep_from_others(path)?;
@@ -84,10 +75,7 @@ fn folder_of(path: &Path) -> io::Result<&Path> {
     match path.parent() {
         Some(folder) if folder.as_os_str().is_empty() => Ok(Path::new(".")),
         Some(folder) => Ok(folder),
-        None => Err(io::Error::new(
-            ErrorKind::InvalidInput,
-            "a folder cannot be a file",
-        )),
+        None => Err(io::Error::new(ErrorKind::InvalidInput, "a folder cannot be a file")),
     }
 }
 
@@ -117,23 +105,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("operator-token");
         let made = load_or_make_secret(&path).unwrap();
-        assert_eq!(
-            BASE64URL_NOPAD
-                .decode(made.expose_secret().as_bytes())
-                .unwrap()
-                .len(),
-            32
-        );
+        assert_eq!(BASE64URL_NOPAD.decode(made.expose_secret().as_bytes()).unwrap().len(), 32);
         assert_eq!(mode(&path), 0o600);
-        assert_eq!(
-            load_or_make_secret(&path).unwrap().expose_secret(),
-            made.expose_secret()
-        );
-        assert_eq!(
-            fs::read_dir(folder.path()).unwrap().count(),
-            1,
-            "nothing is left beside it"
-        );
+        assert_eq!(load_or_make_secret(&path).unwrap().expose_secret(), made.expose_secret());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 
     #[test]
@@ -151,16 +126,9 @@ mod tests {
     fn what_is_no_secret_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret-key");
-        for bad in [
-            &b""[..],
-            b"short",
-            b"\xff\xfe0123456789abcdef0123456789abcdef",
-        ] {
+        for bad in [&b""[..], b"short", b"\xff\xfe0123456789abcdef0123456789abcdef"] {
             fs::write(&path, bad).unwrap();
-            assert_eq!(
-                load_or_make_secret(&path).unwrap_err().kind(),
-                ErrorKind::InvalidData
-            );
+            assert_eq!(load_or_make_secret(&path).unwrap_err().kind(), ErrorKind::InvalidData);
             assert_eq!(fs::read(&path).unwrap(), bad);
         }
         assert!(load_or_make_secret(&folder.path().join("nowhere/secret-key")).is_err());
@@ -171,17 +139,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret-key");
         let secrets: BTreeSet<String> = thread::scope(|scope| {
-            let load = || {
-                load_or_make_secret(&path)
-                    .unwrap()
-                    .expose_secret()
-                    .to_owned()
-            };
+            let load = || load_or_make_secret(&path).unwrap().expose_secret().to_owned();
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(secrets.len(), 1);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -194,9 +154,6 @@ mod tests {
         write(&path, b"a long first text").unwrap();
         write(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
-        assert_eq!(
-            (mode(&path), fs::read_dir(folder.path()).unwrap().count()),
-            (0o600, 1)
-        );
+        assert_eq!((mode(&path), fs::read_dir(folder.path()).unwrap().count()), (0o600, 1));
     }
 }

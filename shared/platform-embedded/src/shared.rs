@@ -49,9 +49,7 @@ impl Shared {
 
     /// The registry, to change.
     pub(crate) fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
-        self.registry
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.registry.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,10 +65,7 @@ impl Waiters {
     /// What to wait on for this inbox.
     pub(crate) fn inbox(&self, party: &PartyId, environment: Environment) -> Arc<Notify> {
         let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
-        inboxes
-            .entry((party.clone(), environment))
-            .or_default()
-            .clone()
+        inboxes.entry((party.clone(), environment)).or_default().clone()
     }
 
     /// Wakes everybody who waits for this inbox.

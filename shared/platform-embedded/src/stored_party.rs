@@ -35,12 +35,7 @@ fn context(id: &PartyId) -> Vec<u8> {
 }
 
 /// Inserts or replaces a party.
-pub(crate) fn write(
-    connection: &Connection,
-    vault: &Vault,
-    party: &Party,
-    version: u64,
-) -> rusqlite::Result<()> {
+pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, version: u64) -> rusqlite::Result<()> {
     let stored = |settings: &EnvironmentSettings| StoredEnvironment {
         open: settings.open,
         paused: settings.paused.clone(),
@@ -54,15 +49,10 @@ pub(crate) fn write(
         scope: party.scope.clone(),
         environments: party.environments.each_ref().map(stored),
     };
-    let secrets = party
-        .environments
-        .each_ref()
-        .map(|settings| settings.delivery.secrets());
+    let secrets = party.environments.each_ref().map(|settings| settings.delivery.secrets());
     let settings = serde_json::to_string(&settings).map_err(|error| corrupt(1, error))?;
     let secrets = serde_json::to_vec(&secrets).map_err(|error| corrupt(2, error))?;
-    let sealed = vault
-        .seal(&secrets, &context(&party.id))
-        .map_err(|error| corrupt(2, error))?;
+    let sealed = vault.seal(&secrets, &context(&party.id)).map_err(|error| corrupt(2, error))?;
     connection
         .prepare_cached(
             "INSERT INTO parties (id, settings, secrets, created_at, version) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -81,20 +71,12 @@ pub(crate) fn write(
 /// Reads a party and the registry's version at its last change.
 pub(crate) fn read(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<(u64, Party)> {
     let id: PartyId = rows::parse(row, 0)?;
-    let stored: Stored =
-        serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(|error| corrupt(1, error))?;
-    let secrets = vault
-        .open(row.get_ref(2)?.as_blob()?, &context(&id))
-        .map_err(|error| corrupt(2, error))?;
-    let secrets: [Secrets; 3] =
-        serde_json::from_slice(&secrets).map_err(|error| corrupt(2, error))?;
+    let stored: Stored = serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(|error| corrupt(1, error))?;
+    let secrets = vault.open(row.get_ref(2)?.as_blob()?, &context(&id)).map_err(|error| corrupt(2, error))?;
+    let secrets: [Secrets; 3] = serde_json::from_slice(&secrets).map_err(|error| corrupt(2, error))?;
     let mut secrets = secrets.iter();
     let environments = stored.environments.map(|settings| {
-        let delivery = secrets
-            .next()
-            .map_or(Ok(DeliverySettings::Poll), |secrets| {
-                settings.delivery.join(secrets)
-            });
+        let delivery = secrets.next().map_or(Ok(DeliverySettings::Poll), |secrets| settings.delivery.join(secrets));
         delivery.map(|delivery| EnvironmentSettings {
             open: settings.open,
             paused: settings.paused,

@@ -25,16 +25,11 @@ impl UserStore for Embedded {
         remember: Option<Remember<()>>,
     ) -> Result<(), StoreError> {
         self.write_user(Urgency::Caller, move |transaction| {
-            let taken = transaction
-                .connection
-                .prepare_cached("SELECT 1 FROM users WHERE email = ?1")?
-                .exists([&user.email])?;
+            let taken =
+                transaction.connection.prepare_cached("SELECT 1 FROM users WHERE email = ?1")?.exists([&user.email])?;
             if taken {
                 let detail = "an account with this address exists".to_owned();
-                return Ok(Err(Refusal::State {
-                    current_status: "taken",
-                    detail,
-                }));
+                return Ok(Err(Refusal::State { current_status: "taken", detail }));
             }
             write(transaction.connection, &user)?;
             transaction.connection.execute(
@@ -51,18 +46,12 @@ impl UserStore for Embedded {
 
     async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
         let email = email.to_owned();
-        self.shared
-            .readers
-            .read(move |connection| read(connection, "email", &email))
-            .await
+        self.shared.readers.read(move |connection| read(connection, "email", &email)).await
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let id = id.clone();
-        self.shared
-            .readers
-            .read(move |connection| read(connection, "id", id.as_str()))
-            .await
+        self.shared.readers.read(move |connection| read(connection, "id", id.as_str())).await
     }
 
     async fn patch_user(&self, id: &UserId, patch: UserPatch) -> Result<User, StoreError> {
@@ -82,15 +71,8 @@ impl UserStore for Embedded {
         self.write_user(Urgency::Caller, move |transaction| {
             let confirm = "UPDATE users SET confirmed_at = coalesce(confirmed_at, ?2) \
                  WHERE id = (SELECT user_id FROM confirmations WHERE hash = ?1)";
-            let found = transaction
-                .connection
-                .prepare_cached(confirm)?
-                .execute(params![token, rows::micros(at)])?;
-            Ok(if found == 0 {
-                Err(Refusal::NotFound)
-            } else {
-                Ok(())
-            })
+            let found = transaction.connection.prepare_cached(confirm)?.execute(params![token, rows::micros(at)])?;
+            Ok(if found == 0 { Err(Refusal::NotFound) } else { Ok(()) })
         })
         .await
     }
@@ -103,19 +85,8 @@ impl Embedded {
         F: FnMut(&mut Transaction<'_>) -> rusqlite::Result<Result<T, Refusal>> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        self.writer
-            .queue(
-                Box::new(WriteUser {
-                    write,
-                    decided: None,
-                    answer,
-                }),
-                urgency,
-            )
-            .await?;
-        answered
-            .await
-            .map_err(|_| StoreError::Unavailable("the store is closed"))?
+        self.writer.queue(Box::new(WriteUser { write, decided: None, answer }), urgency).await?;
+        answered.await.map_err(|_| StoreError::Unavailable("the store is closed"))?
     }
 }
 
@@ -136,22 +107,12 @@ where
     }
 
     fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
-        let decided = self
-            .decided
-            .ok_or(StoreError::Unavailable("the store is closed"));
-        let _ = self.answer.send(
-            committed
-                .and(decided)
-                .and_then(|decided| decided.map_err(StoreError::Refused)),
-        );
+        let decided = self.decided.ok_or(StoreError::Unavailable("the store is closed"));
+        let _ = self.answer.send(committed.and(decided).and_then(|decided| decided.map_err(StoreError::Refused)));
     }
 }
 
-fn read(
-    connection: &Connection,
-    column: &'static str,
-    value: &str,
-) -> rusqlite::Result<Option<User>> {
+fn read(connection: &Connection, column: &'static str, value: &str) -> rusqlite::Result<Option<User>> {
     connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM users WHERE {column} = ?1"))?
         .query_row([value], user)
@@ -165,14 +126,8 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         password_hash: row.get(2)?,
         name: row.get(3)?,
         phone: row.get(4)?,
-        confirmed_at: row
-            .get::<_, Option<i64>>(5)?
-            .map(|micros| rows::time(5, micros))
-            .transpose()?,
-        notifications: Notifications {
-            email: row.get(6)?,
-            sms: row.get(7)?,
-        },
+        confirmed_at: row.get::<_, Option<i64>>(5)?.map(|micros| rows::time(5, micros)).transpose()?,
+        notifications: Notifications { email: row.get(6)?, sms: row.get(7)? },
         test_account: row.get(8)?,
         created_at: rows::time(9, row.get(9)?)?,
     })

@@ -74,10 +74,7 @@ impl Vault {
     pub fn seal(&self, clear: &[u8], belongs_to: &[u8]) -> Result<Vec<u8>, VaultError> {
         let mut text = clear.to_vec();
         let aad = self.authenticated(belongs_to);
-        let nonce = self
-            .key
-            .seal_in_place_append_tag(aad, &mut text)
-            .map_err(failed)?;
+        let nonce = self.key.seal_in_place_append_tag(aad, &mut text).map_err(failed)?;
         Ok([&self.header[..], nonce.as_ref(), &text].concat())
     }
 
@@ -87,25 +84,18 @@ impl Vault {
     /// [`VaultError::OtherKey`] when it was sealed with another key, [`VaultError::Damaged`] when it was altered
     /// or moved.
     pub fn open(&self, sealed: &[u8], belongs_to: &[u8]) -> Result<Vec<u8>, VaultError> {
-        let (header, rest) = sealed
-            .split_at_checked(HEADER_LEN)
-            .ok_or(VaultError::Damaged)?;
+        let (header, rest) = sealed.split_at_checked(HEADER_LEN).ok_or(VaultError::Damaged)?;
         if header[0] != VERSION {
             return Err(VaultError::Damaged);
         }
         if header != self.header {
             return Err(VaultError::OtherKey);
         }
-        let (nonce, text) = rest
-            .split_at_checked(NONCE_LEN)
-            .ok_or(VaultError::Damaged)?;
+        let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or(VaultError::Damaged)?;
         let damaged = |_: Unspecified| VaultError::Damaged;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(damaged)?;
         let mut text = text.to_vec();
-        let clear = self
-            .key
-            .open_in_place(nonce, self.authenticated(belongs_to), &mut text)
-            .map_err(damaged)?;
+        let clear = self.key.open_in_place(nonce, self.authenticated(belongs_to), &mut text).map_err(damaged)?;
         Ok(clear.to_vec())
     }
 
@@ -125,10 +115,7 @@ impl KeyType for Bytes {
 
 fn derive<const N: usize>(secret: &Prk, purpose: &[u8]) -> Result<[u8; N], VaultError> {
     let mut bytes = [0; N];
-    secret
-        .expand(&[purpose], Bytes(N))
-        .and_then(|key| key.fill(&mut bytes))
-        .map_err(failed)?;
+    secret.expand(&[purpose], Bytes(N)).and_then(|key| key.fill(&mut bytes)).map_err(failed)?;
     Ok(bytes)
 }
 
@@ -162,20 +149,11 @@ mod tests {
 
     #[test]
     fn nothing_of_the_clear_text_shows_and_no_two_are_alike() {
-        let (first, second) = (
-            ours().seal(CLEAR, b"a").unwrap(),
-            ours().seal(CLEAR, b"a").unwrap(),
-        );
+        let (first, second) = (ours().seal(CLEAR, b"a").unwrap(), ours().seal(CLEAR, b"a").unwrap());
         assert_ne!(first, second);
-        assert_eq!(
-            first.len(),
-            HEADER_LEN + NONCE_LEN + CLEAR.len() + AES_256_GCM.tag_len()
-        );
+        assert_eq!(first.len(), HEADER_LEN + NONCE_LEN + CLEAR.len() + AES_256_GCM.tag_len());
         assert!(!first.windows(7).any(|part| part == b"hunter2"));
-        assert_eq!(
-            ours().open(&ours().seal(b"", b"a").unwrap(), b"a").unwrap(),
-            b""
-        );
+        assert_eq!(ours().open(&ours().seal(b"", b"a").unwrap(), b"a").unwrap(), b"");
     }
 
     #[test]
@@ -188,10 +166,7 @@ mod tests {
             assert!(vault.open(&altered, b"acme/prod").is_err(), "bit {bit}");
         }
         for length in 0..sealed.len() {
-            assert!(
-                vault.open(&sealed[..length], b"acme/prod").is_err(),
-                "{length} bytes"
-            );
+            assert!(vault.open(&sealed[..length], b"acme/prod").is_err(), "{length} bytes");
         }
         let longer = [&sealed[..], b"\0"].concat();
         assert_eq!(vault.open(&longer, b"acme/prod"), Err(VaultError::Damaged));
@@ -206,9 +181,7 @@ mod tests {
 
     #[test]
     fn a_value_sealed_by_an_earlier_release_still_opens() {
-        let sealed = data_encoding::HEXLOWER
-            .decode(SEALED_BY_VERSION_1.as_bytes())
-            .unwrap();
+        let sealed = data_encoding::HEXLOWER.decode(SEALED_BY_VERSION_1.as_bytes()).unwrap();
         assert_eq!(ours().open(&sealed, b"acme/prod").unwrap(), CLEAR);
     }
 

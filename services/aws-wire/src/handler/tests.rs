@@ -18,7 +18,8 @@ const TEST: &str = "AWSEvents.TestEventPattern";
 #[tokio::test]
 async fn a_request_event_is_put_as_it_is() {
     let sink = Sink::default();
-    let detail = r#"{ "user_id": "123456789", "request_status": "new", "3rdparty": "3rdparty1", "requests1": "books" }"#;
+    let detail =
+        r#"{ "user_id": "123456789", "request_status": "new", "3rdparty": "3rdparty1", "requests1": "books" }"#;
     let mut event = entry(detail);
     event["Resources"] = json!(["arn:aws:s3:::a-bucket"]);
     event["Time"] = json!(1_735_689_600);
@@ -55,10 +56,7 @@ async fn every_entry_has_a_result_of_its_own_in_its_place() {
     let answer = call(&sink, PUT, &json!({ "Entries": entries }).to_string()).await;
     assert_eq!(answer.body["FailedEntryCount"], 6);
     let results = answer.body["Entries"].as_array().expect("results");
-    let codes: Vec<_> = results
-        .iter()
-        .map(|result| result["ErrorCode"].as_str().unwrap_or("put"))
-        .collect();
+    let codes: Vec<_> = results.iter().map(|result| result["ErrorCode"].as_str().unwrap_or("put")).collect();
     let expected = [
         "put",
         "NotAuthorizedForSourceException",
@@ -70,16 +68,9 @@ async fn every_entry_has_a_result_of_its_own_in_its_place() {
         "put",
     ];
     assert_eq!(codes, expected);
-    assert_eq!(
-        results[3]["ErrorMessage"],
-        "Parameter Detail is not valid. Reason: no such thing"
-    );
+    assert_eq!(results[3]["ErrorMessage"], "Parameter Detail is not valid. Reason: no such thing");
     assert_eq!(results[5]["ErrorMessage"], "The event could not be stored.");
-    let details: Vec<_> = sink
-        .accepted()
-        .into_iter()
-        .map(|event| event.detail)
-        .collect();
+    let details: Vec<_> = sink.accepted().into_iter().map(|event| event.detail).collect();
     assert_eq!(details, [r#"{"n": 1}"#, r#"{"n": 2}"#]);
 }
 
@@ -109,17 +100,11 @@ async fn a_call_that_is_not_signed_with_the_secret_changes_nothing() {
     assert_eq!(answer.headers[ERROR_TYPE], "InvalidSignatureException");
 
     let mut retargeted = signed(support::SECRET, TEST, &body);
-    retargeted
-        .headers_mut()
-        .insert(TARGET, HeaderValue::from_static(PUT));
+    retargeted.headers_mut().insert(TARGET, HeaderValue::from_static(PUT));
     let answer = support::send(app_with(&sink), retargeted).await;
     assert_eq!(answer.body["__type"], "InvalidSignatureException");
 
-    let unsigned = Request::builder()
-        .method(Method::POST)
-        .uri("/")
-        .body(Body::from(body))
-        .expect("a request");
+    let unsigned = Request::builder().method(Method::POST).uri("/").body(Body::from(body)).expect("a request");
     let answer = support::send(app_with(&sink), unsigned).await;
     assert_eq!(
         answer.body,
@@ -131,14 +116,9 @@ async fn a_call_that_is_not_signed_with_the_secret_changes_nothing() {
 #[tokio::test]
 async fn a_body_is_read_only_for_a_caller_with_a_claim() {
     let never = futures::stream::pending::<Result<Bytes, std::io::Error>>();
-    let request = Request::post("/")
-        .body(Body::from_stream(never))
-        .expect("a request");
+    let request = Request::post("/").body(Body::from_stream(never)).expect("a request");
     let answer = support::send(app_with(&Sink::default()), request).now_or_never();
-    assert_eq!(
-        answer.expect("no waiting for the body").body["__type"],
-        "MissingAuthenticationTokenException"
-    );
+    assert_eq!(answer.expect("no waiting for the body").body["__type"], "MissingAuthenticationTokenException");
 }
 
 #[tokio::test]
@@ -150,68 +130,18 @@ async fn a_malformed_call_is_refused_as_a_whole() {
     let long = json!({ "Entries": [long] }).to_string();
     let endpoint = json!({ "Entries": [entry("{}")], "EndpointId": "abcde.veo" }).to_string();
     for (target, body, code, words) in [
-        (
-            PUT,
-            "{",
-            "SerializationException",
-            "the body is not valid JSON, at line 1 column 1",
-        ),
-        (
-            PUT,
-            "[]",
-            "SerializationException",
-            "a member has the wrong type",
-        ),
-        (
-            PUT,
-            r#"{"Entries": [["com.marketplace.market"]]}"#,
-            "SerializationException",
-            "a member has the wrong type",
-        ),
-        (
-            PUT,
-            r#"{"Entries": {}}"#,
-            "SerializationException",
-            "a member has the wrong type",
-        ),
-        (
-            PUT,
-            r#"{"Entries": [{"Source": 1}]}"#,
-            "SerializationException",
-            "a member has the wrong type",
-        ),
+        (PUT, "{", "SerializationException", "the body is not valid JSON, at line 1 column 1"),
+        (PUT, "[]", "SerializationException", "a member has the wrong type"),
+        (PUT, r#"{"Entries": [["com.marketplace.market"]]}"#, "SerializationException", "a member has the wrong type"),
+        (PUT, r#"{"Entries": {}}"#, "SerializationException", "a member has the wrong type"),
+        (PUT, r#"{"Entries": [{"Source": 1}]}"#, "SerializationException", "a member has the wrong type"),
         (PUT, "{}", "ValidationException", "Value null at 'entries'"),
-        (
-            PUT,
-            &entries(0),
-            "ValidationException",
-            "greater than or equal to 1",
-        ),
-        (
-            PUT,
-            &entries(11),
-            "ValidationException",
-            "less than or equal to 10",
-        ),
-        (
-            PUT,
-            &long,
-            "ValidationException",
-            "Total size of the entries in the request is over the limit.",
-        ),
+        (PUT, &entries(0), "ValidationException", "greater than or equal to 1"),
+        (PUT, &entries(11), "ValidationException", "less than or equal to 10"),
+        (PUT, &long, "ValidationException", "Total size of the entries in the request is over the limit."),
         (PUT, &endpoint, "ValidationException", "EndpointId"),
-        (
-            "AWSEvents.PutRule",
-            "{}",
-            "UnknownOperationException",
-            "not recognized",
-        ),
-        (
-            "PutEvents",
-            "{}",
-            "UnknownOperationException",
-            "not recognized",
-        ),
+        ("AWSEvents.PutRule", "{}", "UnknownOperationException", "not recognized"),
+        ("PutEvents", "{}", "UnknownOperationException", "not recognized"),
     ] {
         let sink = Sink::default();
         let answer = call(&sink, target, body).await;
@@ -224,10 +154,7 @@ async fn a_malformed_call_is_refused_as_a_whole() {
     let answer = call(&Sink::default(), PUT, &" ".repeat(MAX_BODY_BYTES + 1)).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(answer.body["__type"], "RequestEntityTooLargeException");
-    assert_eq!(
-        call(&Sink::default(), PUT, &entries(10)).await.body["FailedEntryCount"],
-        0
-    );
+    assert_eq!(call(&Sink::default(), PUT, &entries(10)).await.body["FailedEntryCount"], 0);
 }
 
 #[tokio::test]
@@ -240,53 +167,29 @@ async fn a_pattern_is_tried_on_an_event() {
         let body = json!({ "EventPattern": pattern, "Event": event.to_string() }).to_string();
         call(&Sink::default(), TEST, &body).await.body
     };
-    let matching =
-        r#"{"source": ["com.marketplace.market"], "detail": {"amount": [{"numeric": [">", 10]}]}}"#;
+    let matching = r#"{"source": ["com.marketplace.market"], "detail": {"amount": [{"numeric": [">", 10]}]}}"#;
     assert_eq!(try_on(matching, &event).await, json!({ "Result": true }));
-    assert_eq!(
-        try_on(r#"{"detail": {"category": ["pens"]}}"#, &event).await,
-        json!({ "Result": false })
-    );
+    assert_eq!(try_on(r#"{"detail": {"category": ["pens"]}}"#, &event).await, json!({ "Result": false }));
     let refusal = try_on(r#"{"detail": {"category": "pens"}}"#, &event).await;
     assert_eq!(refusal["__type"], "InvalidEventPatternException");
-    assert!(
-        text_of(&refusal).starts_with("Event pattern is not valid. Reason: "),
-        "{refusal}"
-    );
+    assert!(text_of(&refusal).starts_with("Event pattern is not valid. Reason: "), "{refusal}");
     let long = format!(r#"{{"source": ["{}"]}}"#, "x".repeat(5_000));
-    assert_eq!(
-        try_on(&long, &event).await["__type"],
-        "InvalidEventPatternException"
-    );
+    assert_eq!(try_on(&long, &event).await["__type"], "InvalidEventPatternException");
     for field in ["id", "detail-type", "source", "account", "time", "region"] {
         let mut partial = event.clone();
         partial.as_object_mut().expect("an object").remove(field);
         let refusal = try_on(matching, &partial).await;
-        assert_eq!(
-            refusal,
-            json!({ "__type": "ValidationException", "message": "Parameter Event is not valid." })
-        );
+        assert_eq!(refusal, json!({ "__type": "ValidationException", "message": "Parameter Event is not valid." }));
     }
-    assert_eq!(
-        try_on(matching, &json!("text")).await["__type"],
-        "ValidationException"
-    );
-    let refusal = call(&Sink::default(), TEST, r#"{"Event": "{}"}"#)
-        .await
-        .body;
-    assert_eq!(
-        text_of(&refusal).split(':').next(),
-        Some("1 validation error detected")
-    );
+    assert_eq!(try_on(matching, &json!("text")).await["__type"], "ValidationException");
+    let refusal = call(&Sink::default(), TEST, r#"{"Event": "{}"}"#).await.body;
+    assert_eq!(text_of(&refusal).split(':').next(), Some("1 validation error detected"));
 }
 
 #[tokio::test]
 async fn the_root_answers_nothing_but_posts() {
     let get = Request::get("/").body(Body::empty()).expect("a request");
-    let answer = app_with(&Sink::default())
-        .oneshot(get)
-        .await
-        .expect("infallible");
+    let answer = app_with(&Sink::default()).oneshot(get).await.expect("infallible");
     assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
 }
 
@@ -313,8 +216,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 20, 5, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(|values| json!(values)),
-            prop::collection::hash_map(names.clone(), inner.clone(), 0..5)
-                .prop_map(|members| json!(members)),
+            prop::collection::hash_map(names.clone(), inner.clone(), 0..5).prop_map(|members| json!(members)),
             inner.prop_map(|value| json!(value.to_string())),
         ]
     })
@@ -342,9 +244,9 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
     });
     let put = prop::collection::vec(entry, 0..12).prop_map(|entries| json!({ "Entries": entries }));
     let event = json!({ "id": "1", "detail-type": "t", "source": "s", "account": "1", "time": "", "region": "" });
-    let test = (any_json(), mostly(json!(event.to_string()))).prop_map(|(pattern, event)| {
-        json!({ "EventPattern": json!({ "source": pattern }).to_string(), "Event": event })
-    });
+    let test = (any_json(), mostly(json!(event.to_string()))).prop_map(
+        |(pattern, event)| json!({ "EventPattern": json!({ "source": pattern }).to_string(), "Event": event }),
+    );
     let call = prop_oneof![put.boxed(), test.boxed(), any_json().boxed()];
     prop_oneof![9 => call.prop_map(|call| call.to_string().into_bytes()), 1 => any::<Vec<u8>>()]
 }

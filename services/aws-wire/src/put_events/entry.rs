@@ -49,16 +49,10 @@ pub(super) enum EntryError {
     #[error("Detail is malformed.")]
     MalformedDetail,
     /// Only [`names::SOURCE_MARKET`] may be put.
-    #[error(
-        "Not authorized for the source: only {} may be put on this event bus.",
-        names::SOURCE_MARKET
-    )]
+    #[error("Not authorized for the source: only {} may be put on this event bus.", names::SOURCE_MARKET)]
     ForeignSource,
     /// Only [`names::REQUESTS`] may be put.
-    #[error(
-        "Not authorized for the detail type: only '{}' may be put on this event bus.",
-        names::REQUESTS
-    )]
+    #[error("Not authorized for the detail type: only '{}' may be put on this event bus.", names::REQUESTS)]
     ForeignDetailType,
 }
 
@@ -76,10 +70,7 @@ impl EntryError {
     }
 
     fn invalid(parameter: &'static str, reason: impl Into<String>) -> Self {
-        Self::Invalid {
-            parameter,
-            reason: reason.into(),
-        }
+        Self::Invalid { parameter, reason: reason.into() }
     }
 }
 
@@ -97,11 +88,7 @@ impl Entry {
     /// # Errors
     ///
     /// The first fault, in AWS's order; then ours: bus, source, detail-type.
-    pub(super) fn accepted(
-        self,
-        event_id: Uuid,
-        now: Timestamp,
-    ) -> Result<AcceptedEvent, EntryError> {
+    pub(super) fn accepted(self, event_id: Uuid, now: Timestamp) -> Result<AcceptedEvent, EntryError> {
         let source = required("Source", self.source)?;
         let detail_type = required("DetailType", self.detail_type)?;
         let detail = check_detail(required("Detail", self.detail)?)?;
@@ -112,24 +99,12 @@ impl Entry {
         if detail_type != names::REQUESTS {
             return Err(EntryError::ForeignDetailType);
         }
-        if self
-            .trace_header
-            .is_some_and(|header| header.chars().count() > MAX_TRACE_HEADER)
-        {
-            return Err(EntryError::invalid(
-                "TraceHeader",
-                "it has more than 500 characters.",
-            ));
+        if self.trace_header.is_some_and(|header| header.chars().count() > MAX_TRACE_HEADER) {
+            return Err(EntryError::invalid("TraceHeader", "it has more than 500 characters."));
         }
         let time = self.time.map_or(Ok(now), time_of)?;
         let resources = self.resources.unwrap_or_default();
-        Ok(AcceptedEvent {
-            event_id,
-            time,
-            received_at: now,
-            resources,
-            detail,
-        })
+        Ok(AcceptedEvent { event_id, time, received_at: now, resources, detail })
     }
 }
 
@@ -152,10 +127,7 @@ fn check_detail(detail: String) -> Result<String, EntryError> {
 
 fn check_bus(name: Option<&str>) -> Result<(), EntryError> {
     let name = name.ok_or_else(|| {
-        let reason = format!(
-            "EventBusName is a required argument; the only event bus here is {}.",
-            names::BUS
-        );
+        let reason = format!("EventBusName is a required argument; the only event bus here is {}.", names::BUS);
         EntryError::invalid("EventBusName", reason)
     })?;
     if name == names::BUS || bus_of_arn(name) == Some(names::BUS) {
@@ -173,9 +145,7 @@ fn bus_of_arn(arn: &str) -> Option<&str> {
     let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
     let is_account = account.len() == 12 && account.bytes().all(|digit| digit.is_ascii_digit());
     let is_ours = prefix == "arn" && partition.starts_with("aws") && service == "events";
-    resource
-        .strip_prefix("event-bus/")
-        .filter(|_| is_ours && is_account && !region.is_empty())
+    resource.strip_prefix("event-bus/").filter(|_| is_ours && is_account && !region.is_empty())
 }
 
 /// A time from seconds since 1970, to the millisecond, which is as fine as clients send it.
@@ -211,10 +181,7 @@ mod tests {
     #[test]
     fn the_required_arguments_are_asked_for_one_by_one_as_aws_does() {
         for (entry, expected) in [
-            (
-                "{}",
-                "Parameter Source is not valid. Reason: Source is a required argument.",
-            ),
+            ("{}", "Parameter Source is not valid. Reason: Source is a required argument."),
             (
                 r#"{"Source": "s", "DetailType": ""}"#,
                 "Parameter DetailType is not valid. Reason: DetailType is a required argument.",
@@ -225,38 +192,19 @@ mod tests {
             ),
         ] {
             let error = put(entry).expect_err(entry);
-            assert_eq!(
-                (error.code(), error.to_string().as_str()),
-                ("InvalidArgument", expected)
-            );
+            assert_eq!((error.code(), error.to_string().as_str()), ("InvalidArgument", expected));
         }
     }
 
     #[test]
     fn a_detail_is_a_json_object_of_limited_length() {
-        for detail in [
-            r#""detail""#,
-            r#""[]""#,
-            r#""{\"a\": }""#,
-            r#""{} {}""#,
-            r#""null""#,
-        ] {
-            assert_eq!(
-                with("Detail", detail),
-                Err(EntryError::MalformedDetail),
-                "{detail}"
-            );
+        for detail in [r#""detail""#, r#""[]""#, r#""{\"a\": }""#, r#""{} {}""#, r#""null""#] {
+            assert_eq!(with("Detail", detail), Err(EntryError::MalformedDetail), "{detail}");
         }
         let of_length = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
-        let longest = with(
-            "Detail",
-            &serde_json::json!(of_length(MAX_DETAIL_BYTES)).to_string(),
-        );
+        let longest = with("Detail", &serde_json::json!(of_length(MAX_DETAIL_BYTES)).to_string());
         assert_eq!(longest.expect("it fits").detail.len(), MAX_DETAIL_BYTES);
-        let longer = with(
-            "Detail",
-            &serde_json::json!(of_length(MAX_DETAIL_BYTES + 1)).to_string(),
-        );
+        let longer = with("Detail", &serde_json::json!(of_length(MAX_DETAIL_BYTES + 1)).to_string());
         assert_eq!(longer.expect_err("too long").code(), "InvalidArgument");
     }
 
@@ -267,10 +215,7 @@ mod tests {
             "arn:aws:events:eu-west-1:123456789012:event-bus/marketplace",
             "arn:aws-us-gov:events:us-gov-west-1:000000000000:event-bus/marketplace",
         ] {
-            assert!(
-                with("EventBusName", &serde_json::json!(bus).to_string()).is_ok(),
-                "{bus}"
-            );
+            assert!(with("EventBusName", &serde_json::json!(bus).to_string()).is_ok(), "{bus}");
         }
         for bus in [
             "null",
@@ -285,41 +230,19 @@ mod tests {
         ] {
             let error = with("EventBusName", bus).expect_err(bus);
             assert_eq!(error.code(), "InvalidArgument");
-            assert!(
-                error
-                    .to_string()
-                    .starts_with("Parameter EventBusName is not valid."),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with("Parameter EventBusName is not valid."), "{error}");
         }
     }
 
     #[test]
     fn nothing_but_a_request_of_the_market_may_be_put() {
-        for source in [
-            "com.marketplace.router",
-            "com.marketplace.3rdparty1",
-            "com.example",
-            "aws.ec2",
-        ] {
+        for source in ["com.marketplace.router", "com.marketplace.3rdparty1", "com.example", "aws.ec2"] {
             let value = serde_json::json!(source).to_string();
-            assert_eq!(
-                with("Source", &value),
-                Err(EntryError::ForeignSource),
-                "{source}"
-            );
+            assert_eq!(with("Source", &value), Err(EntryError::ForeignSource), "{source}");
         }
-        for detail_type in [
-            "marketplace delivery",
-            "marketplace status update",
-            "anything",
-        ] {
+        for detail_type in ["marketplace delivery", "marketplace status update", "anything"] {
             let value = serde_json::json!(detail_type).to_string();
-            assert_eq!(
-                with("DetailType", &value),
-                Err(EntryError::ForeignDetailType),
-                "{detail_type}"
-            );
+            assert_eq!(with("DetailType", &value), Err(EntryError::ForeignDetailType), "{detail_type}");
         }
     }
 
@@ -328,16 +251,9 @@ mod tests {
         let time = |value: &str| with("Time", value).map(|event| event.time.to_string());
         assert_eq!(time("null").as_deref(), Ok("1970-01-01T00:00:00Z"));
         assert_eq!(time("1735689600").as_deref(), Ok("2025-01-01T00:00:00Z"));
-        assert_eq!(
-            time("1735689600.123").as_deref(),
-            Ok("2025-01-01T00:00:00.123Z")
-        );
+        assert_eq!(time("1735689600.123").as_deref(), Ok("2025-01-01T00:00:00.123Z"));
         for value in ["1e300", "-1e300", "1e15", "253402300800"] {
-            assert_eq!(
-                time(value).expect_err(value).code(),
-                "InvalidArgument",
-                "{value}"
-            );
+            assert_eq!(time(value).expect_err(value).code(), "InvalidArgument", "{value}");
         }
     }
 

@@ -29,17 +29,11 @@ impl Authorization {
         let parameters = header
             .strip_prefix(ALGORITHM)
             .filter(|rest| rest.starts_with(' '))
-            .ok_or_else(|| {
-                incomplete("Unsupported AWS 'algorithm': the only one is 'AWS4-HMAC-SHA256'.")
-            })?;
+            .ok_or_else(|| incomplete("Unsupported AWS 'algorithm': the only one is 'AWS4-HMAC-SHA256'."))?;
         let mut scope = find(parameters, "Credential")?.rsplitn(5, '/');
-        let (Some(TERMINATION), Some(service), Some(region), Some(date), Some(access_key_id)) = (
-            scope.next(),
-            scope.next(),
-            scope.next(),
-            scope.next(),
-            scope.next(),
-        ) else {
+        let (Some(TERMINATION), Some(service), Some(region), Some(date), Some(access_key_id)) =
+            (scope.next(), scope.next(), scope.next(), scope.next(), scope.next())
+        else {
             return Err(incomplete(
                 "Credential must have exactly 5 slash-delimited elements, e.g. \
                  keyid/date/region/service/aws4_request.",
@@ -50,10 +44,7 @@ impl Authorization {
             date: date.to_owned(),
             region: region.to_owned(),
             service: service.to_owned(),
-            signed_headers: find(parameters, "SignedHeaders")?
-                .split(';')
-                .map(str::to_owned)
-                .collect(),
+            signed_headers: find(parameters, "SignedHeaders")?.split(';').map(str::to_owned).collect(),
             signature: find(parameters, "Signature")?.to_owned(),
         })
     }
@@ -70,14 +61,8 @@ fn incomplete(reason: &str) -> SigV4Fault {
 
 /// The value of one of the parameters `Name=value, Name=value`.
 fn find<'a>(parameters: &'a str, name: &str) -> Result<&'a str, SigV4Fault> {
-    let mut items = parameters
-        .split(',')
-        .filter_map(|item| item.trim().split_once('='));
+    let mut items = parameters.split(',').filter_map(|item| item.trim().split_once('='));
     let found = items.find(|(key, _)| *key == name);
-    let (_, value) = found.ok_or_else(|| {
-        incomplete(&format!(
-            "Authorization header requires '{name}' parameter."
-        ))
-    })?;
+    let (_, value) = found.ok_or_else(|| incomplete(&format!("Authorization header requires '{name}' parameter.")))?;
     Ok(value)
 }

@@ -71,14 +71,8 @@ impl Api {
         let vault = Vault::new(&"0123456789abcdef0123456789abcdef".into()).unwrap();
         let store = Embedded::open(Options::new(folder.path().to_owned(), vault)).unwrap();
         let identity = LocalIdentity::open(&folder.path().join("key"), URL).unwrap();
-        let expected = Expected {
-            issuer: URL.to_owned(),
-            audience: AUDIENCE.to_owned(),
-            operator_group: None,
-        };
-        let clock = Arc::new(TestClock(Mutex::new(
-            "2026-11-21T08:00:00Z".parse().unwrap(),
-        )));
+        let expected = Expected { issuer: URL.to_owned(), audience: AUDIENCE.to_owned(), operator_group: None };
+        let clock = Arc::new(TestClock(Mutex::new("2026-11-21T08:00:00Z".parse().unwrap())));
         let randomness = Arc::new(OsRandomness::new().unwrap());
         let edge = Edge {
             store: store.clone(),
@@ -88,87 +82,54 @@ impl Api {
             tokens: Arc::new(JwksVerifier::new(identity.key_set(), expected).unwrap()),
             rate_limit: None,
         };
-        let accounts = Accounts {
-            edge,
-            identity,
-            notices,
-            public_url: URL.into(),
-        };
+        let accounts = Accounts { edge, identity, notices, public_url: URL.into() };
         let router = finish(routes(accounts), clock.clone(), randomness);
-        Self {
-            router,
-            store,
-            clock,
-            outbox,
-            _folder: folder,
-        }
+        Self { router, store, clock, outbox, _folder: folder }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        let body = if body.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&body).unwrap()
-        };
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 
     async fn post(&self, path: &str, body: Value) -> Answer {
         let request = Request::post(path).header("content-type", "application/json");
-        self.send(request.body(body.to_string().into()).unwrap())
-            .await
+        self.send(request.body(body.to_string().into()).unwrap()).await
     }
 
     async fn post_with_key(&self, path: &str, key: &str, body: Value) -> Answer {
         let request = Request::post(path).header("idempotency-key", key);
-        self.send(request.body(body.to_string().into()).unwrap())
-            .await
+        self.send(request.body(body.to_string().into()).unwrap()).await
     }
 
     async fn me(&self, token: &str) -> Answer {
-        let request =
-            Request::get("/v1/users/me").header("authorization", format!("Bearer {token}"));
+        let request = Request::get("/v1/users/me").header("authorization", format!("Bearer {token}"));
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
     async fn change(&self, token: &str, body: Value) -> Answer {
-        let request =
-            Request::patch("/v1/users/me").header("authorization", format!("Bearer {token}"));
-        self.send(request.body(body.to_string().into()).unwrap())
-            .await
+        let request = Request::patch("/v1/users/me").header("authorization", format!("Bearer {token}"));
+        self.send(request.body(body.to_string().into()).unwrap()).await
     }
 
     async fn register(&self, email: &str) -> Value {
-        let answer = self
-            .post("/v1/users", json!({ "email": email, "password": PASSWORD }))
-            .await;
+        let answer = self.post("/v1/users", json!({ "email": email, "password": PASSWORD })).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
         answer.body["id"].clone()
     }
 
     async fn sign_in(&self, email: &str) -> String {
-        let answer = self
-            .post(
-                "/v1/sessions",
-                json!({ "email": email, "password": PASSWORD }),
-            )
-            .await;
+        let answer = self.post("/v1/sessions", json!({ "email": email, "password": PASSWORD })).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body["access_token"].as_str().unwrap().to_owned()
     }
 
     fn sent(&self) -> Vec<Value> {
         let files = fs::read_dir(&self.outbox).unwrap();
-        files
-            .map(|file| serde_json::from_slice(&fs::read(file.unwrap().path()).unwrap()).unwrap())
-            .collect()
+        files.map(|file| serde_json::from_slice(&fs::read(file.unwrap().path()).unwrap()).unwrap()).collect()
     }
 
     fn wait(&self, duration: SignedDuration) {
@@ -179,9 +140,7 @@ impl Api {
 /// The token in the link of a confirmation.
 fn token_in(notice: &Value) -> String {
     let body = notice["body"].as_str().unwrap();
-    let link = body
-        .lines()
-        .find_map(|line| line.strip_prefix("https://market.example/confirm#token="));
+    let link = body.lines().find_map(|line| line.strip_prefix("https://market.example/confirm#token="));
     link.unwrap().to_owned()
 }
 
@@ -207,17 +166,9 @@ async fn a_person_registers_confirms_signs_in_and_sees_themselves() {
     assert_eq!((sent.len(), &sent[0]["to"]), (1, &json!("ann@example.com")));
     api.wait(SignedDuration::from_secs(5));
     for _ in 0..2 {
-        let confirmed = api
-            .post("/v1/users/confirm", json!({ "token": token_in(&sent[0]) }))
-            .await;
-        assert_eq!(
-            (confirmed.status, confirmed.body),
-            (StatusCode::NO_CONTENT, Value::Null)
-        );
-        assert_eq!(
-            api.me(&token).await.body["confirmed_at"],
-            "2026-11-21T08:00:05Z"
-        );
+        let confirmed = api.post("/v1/users/confirm", json!({ "token": token_in(&sent[0]) })).await;
+        assert_eq!((confirmed.status, confirmed.body), (StatusCode::NO_CONTENT, Value::Null));
+        assert_eq!(api.me(&token).await.body["confirmed_at"], "2026-11-21T08:00:05Z");
         api.wait(SignedDuration::from_secs(60));
     }
 }
@@ -225,36 +176,17 @@ async fn a_person_registers_confirms_signs_in_and_sees_themselves() {
 #[tokio::test]
 async fn neither_the_password_nor_the_token_of_the_link_is_stored() {
     let api = Api::open();
-    api.post_with_key(
-        "/v1/users",
-        "k",
-        json!({ "email": "ann@example.com", "password": PASSWORD }),
-    )
-    .await;
+    api.post_with_key("/v1/users", "k", json!({ "email": "ann@example.com", "password": PASSWORD })).await;
     let token = token_in(&api.sent()[0]);
-    api.post_with_key("/v1/users/confirm", "k", json!({ "token": token }))
-        .await;
-    let user = api
-        .store
-        .user_by_email("ann@example.com")
-        .await
-        .unwrap()
-        .unwrap();
+    api.post_with_key("/v1/users/confirm", "k", json!({ "token": token })).await;
+    let user = api.store.user_by_email("ann@example.com").await.unwrap().unwrap();
     assert!(user.password_hash.starts_with("$argon2id$"));
     let folder = api.outbox.parent().unwrap();
-    let files = fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.is_file());
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file());
     for path in files {
         let bytes = fs::read(&path).unwrap();
         for secret in [PASSWORD, &token] {
-            assert!(
-                !bytes
-                    .windows(secret.len())
-                    .any(|part| part == secret.as_bytes()),
-                "{path:?}"
-            );
+            assert!(!bytes.windows(secret.len()).any(|part| part == secret.as_bytes()), "{path:?}");
         }
     }
 }
@@ -262,46 +194,21 @@ async fn neither_the_password_nor_the_token_of_the_link_is_stored() {
 #[tokio::test]
 async fn what_is_not_allowed_is_named() {
     let api = Api::open();
-    let answer = api
-        .post(
-            "/v1/users",
-            json!({ "email": "ann@", "password": "short", "name": "", "phone": "1" }),
-        )
-        .await;
+    let answer = api.post("/v1/users", json!({ "email": "ann@", "password": "short", "name": "", "phone": "1" })).await;
     assert_eq!(answer.status, 422);
-    let pointers: Vec<_> = answer.body["errors"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|fault| &fault["pointer"])
-        .collect();
+    let pointers: Vec<_> = answer.body["errors"].as_array().unwrap().iter().map(|fault| &fault["pointer"]).collect();
     assert_eq!(pointers, ["/email", "/password", "/name", "/phone"]);
-    assert!(
-        !answer.body.to_string().contains("short"),
-        "values are not repeated"
-    );
+    assert!(!answer.body.to_string().contains("short"), "values are not repeated");
 
     let cases = [
-        (
-            "/v1/users",
-            json!({ "email": "a@b.c", "password": PASSWORD, "test_account": true }),
-            422,
-        ),
+        ("/v1/users", json!({ "email": "a@b.c", "password": PASSWORD, "test_account": true }), 422),
         ("/v1/users", json!({ "email": "a@b.c" }), 422),
         ("/v1/users", json!(["a@b.c", PASSWORD]), 422),
         ("/v1/users/confirm", json!({ "token": "unknown" }), 404),
         ("/v1/users/confirm", json!({ "token": 7 }), 422),
         ("/v1/sessions", json!({ "email": "a@b.c" }), 422),
-        (
-            "/v1/sessions",
-            json!({ "email": "a@b.c", "password": PASSWORD }),
-            401,
-        ),
-        (
-            "/v1/sessions",
-            json!({ "email": "no address", "password": PASSWORD }),
-            401,
-        ),
+        ("/v1/sessions", json!({ "email": "a@b.c", "password": PASSWORD }), 401),
+        ("/v1/sessions", json!({ "email": "no address", "password": PASSWORD }), 401),
     ];
     for (path, body, status) in cases {
         let answer = api.post(path, body.clone()).await;
@@ -315,8 +222,7 @@ async fn what_is_not_allowed_is_named() {
 async fn an_address_has_one_account_and_a_second_one_learns_nothing() {
     let api = Api::open();
     let id = api.register("ann@example.com").await;
-    let other =
-        json!({ "email": "ANN@example.com", "password": "another password", "name": "Eve" });
+    let other = json!({ "email": "ANN@example.com", "password": "another password", "name": "Eve" });
     let refused = api.post("/v1/users", other).await;
     assert_eq!(refused.status, 409);
     assert!(!refused.body.to_string().contains(id.as_str().unwrap()));
@@ -330,10 +236,7 @@ async fn a_registration_that_is_sent_again_is_one_account() {
     let body = json!({ "email": "ann@example.com", "password": PASSWORD });
     let first = api.post_with_key("/v1/users", "key-1", body.clone()).await;
     let again = api.post_with_key("/v1/users", "key-1", body).await;
-    assert_eq!(
-        (first.status, again.status),
-        (StatusCode::CREATED, StatusCode::CREATED)
-    );
+    assert_eq!((first.status, again.status), (StatusCode::CREATED, StatusCode::CREATED));
     assert_eq!(first.body, again.body);
     assert_eq!(api.sent().len(), 1);
     for other in [
@@ -341,13 +244,7 @@ async fn a_registration_that_is_sent_again_is_one_account() {
         json!({ "email": "ann@example.com", "password": PASSWORD, "name": "Ann" }),
         json!({ "email": "ann@example.com", "password": "another password" }),
     ] {
-        assert_eq!(
-            api.post_with_key("/v1/users", "key-1", other.clone())
-                .await
-                .status,
-            422,
-            "{other}"
-        );
+        assert_eq!(api.post_with_key("/v1/users", "key-1", other.clone()).await.status, 422, "{other}");
     }
 }
 
@@ -357,19 +254,9 @@ async fn a_confirmation_honours_its_key() {
     api.register("ann@example.com").await;
     let body = json!({ "token": token_in(&api.sent()[0]) });
     for _ in 0..2 {
-        assert_eq!(
-            api.post_with_key("/v1/users/confirm", "key-1", body.clone())
-                .await
-                .status,
-            204
-        );
+        assert_eq!(api.post_with_key("/v1/users/confirm", "key-1", body.clone()).await.status, 204);
     }
-    assert_eq!(
-        api.post_with_key("/v1/users/confirm", "key-1", json!({ "token": "x" }))
-            .await
-            .status,
-        422
-    );
+    assert_eq!(api.post_with_key("/v1/users/confirm", "key-1", json!({ "token": "x" })).await.status, 422);
 }
 
 #[tokio::test]
@@ -394,10 +281,7 @@ async fn failed_sign_ins_slow_an_account_down_and_no_other() {
         answers.push(slowed.body);
     }
     let (known, unknown) = answers.split_at(6);
-    assert_eq!(
-        known, unknown,
-        "an account that exists and one that does not look alike"
-    );
+    assert_eq!(known, unknown, "an account that exists and one that does not look alike");
     api.sign_in("ben@example.com").await;
     api.wait(SignedDuration::from_secs(1));
     api.sign_in("ann@example.com").await;
@@ -407,34 +291,15 @@ async fn failed_sign_ins_slow_an_account_down_and_no_other() {
 async fn a_token_is_verified_by_others_with_the_published_keys_and_ends() {
     let api = Api::open();
     api.register("ann@example.com").await;
-    let session = api
-        .post(
-            "/v1/sessions",
-            json!({ "email": "ann@example.com", "password": PASSWORD }),
-        )
-        .await;
-    assert_eq!(
-        (&session.body["token_type"], &session.body["expires_in"]),
-        (&json!("Bearer"), &json!(3600))
-    );
+    let session = api.post("/v1/sessions", json!({ "email": "ann@example.com", "password": PASSWORD })).await;
+    assert_eq!((&session.body["token_type"], &session.body["expires_in"]), (&json!("Bearer"), &json!(3600)));
     assert_eq!(session.headers["cache-control"], "no-store");
     let token = session.body["access_token"].as_str().unwrap();
 
-    let keys = api
-        .send(
-            Request::get("/.well-known/jwks.json")
-                .body(Body::empty())
-                .unwrap(),
-        )
-        .await;
-    let expected = Expected {
-        issuer: URL.to_owned(),
-        audience: AUDIENCE.to_owned(),
-        operator_group: None,
-    };
+    let keys = api.send(Request::get("/.well-known/jwks.json").body(Body::empty()).unwrap()).await;
+    let expected = Expected { issuer: URL.to_owned(), audience: AUDIENCE.to_owned(), operator_group: None };
     let others = JwksVerifier::new(&keys.body.to_string(), expected).unwrap();
-    let verified =
-        http_edge::token::TokenVerifier::verify(&others, token, api.clock.now()).unwrap();
+    let verified = http_edge::token::TokenVerifier::verify(&others, token, api.clock.now()).unwrap();
     assert_eq!(verified.id.as_str(), api.me(token).await.body["id"]);
 
     assert_eq!(api.me("not.a.token").await.status, 401);
@@ -450,17 +315,11 @@ async fn people_change_what_is_theirs_to_change() {
     let token = api.sign_in("ann@example.com").await;
     let body = json!({ "name": "Ann", "phone": "+15551234567", "notifications": { "email": false, "sms": true } });
     let changed = api.change(&token, body).await;
-    assert_eq!(
-        (changed.status, &changed.body["name"]),
-        (StatusCode::OK, &json!("Ann"))
-    );
+    assert_eq!((changed.status, &changed.body["name"]), (StatusCode::OK, &json!("Ann")));
     let changed = api.change(&token, json!({ "name": null })).await;
     assert_eq!(changed.body["name"], Value::Null);
     assert_eq!(changed.body["phone"], "+15551234567");
-    assert_eq!(
-        changed.body["notifications"],
-        json!({ "email": false, "sms": true })
-    );
+    assert_eq!(changed.body["notifications"], json!({ "email": false, "sms": true }));
     assert_eq!(api.me(&token).await.body, changed.body);
 
     for refused in [
@@ -471,11 +330,7 @@ async fn people_change_what_is_theirs_to_change() {
         json!({ "notifications": { "email": true } }),
         json!({ "notifications": null, "password": "x" }),
     ] {
-        assert_eq!(
-            api.change(&token, refused.clone()).await.status,
-            422,
-            "{refused}"
-        );
+        assert_eq!(api.change(&token, refused.clone()).await.status, 422, "{refused}");
     }
     assert_eq!(api.me(&token).await.body, changed.body);
 }
@@ -507,10 +362,7 @@ async fn a_mail_server_that_is_down_for_a_moment_does_not_lose_the_link() {
     let folder = tempfile::tempdir().unwrap();
     let outbox = folder.path().join("outbox");
     let local = LocalNotices::open(&outbox, None).unwrap();
-    let late = Late {
-        failures: Arc::new(Mutex::new(1)),
-        outbox: local,
-    };
+    let late = Late { failures: Arc::new(Mutex::new(1)), outbox: local };
     let api = Api::with_notices(folder, outbox, late);
     api.register("ann@example.com").await;
     let arrived = async {
@@ -518,7 +370,5 @@ async fn a_mail_server_that_is_down_for_a_moment_does_not_lose_the_link() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), arrived)
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(30), arrived).await.unwrap();
 }

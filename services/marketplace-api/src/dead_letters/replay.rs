@@ -32,20 +32,13 @@ pub(super) struct Selection {
 impl Selection {
     pub(super) fn check(self) -> Result<Self, Problem> {
         if self.ids.as_ref().is_some_and(|ids| ids.len() > MAX_IDS) {
-            return Err(Problem::invalid_field(
-                "/ids",
-                format!("must have at most {MAX_IDS} entries"),
-            ));
+            return Err(Problem::invalid_field("/ids", format!("must have at most {MAX_IDS} entries")));
         }
         Ok(self)
     }
 
     /// Replays what is selected, or only counts it.
-    pub(super) async fn replay<S: Store>(
-        &self,
-        store: &S,
-        now: Timestamp,
-    ) -> Result<usize, StoreError> {
+    pub(super) async fn replay<S: Store>(&self, store: &S, now: Timestamp) -> Result<usize, StoreError> {
         match &self.ids {
             Some(ids) => self.replay_listed(store, ids, now).await,
             None => self.replay_found(store, now).await,
@@ -58,51 +51,29 @@ impl Selection {
         ids: &[DeliveryId],
         now: Timestamp,
     ) -> Result<usize, StoreError> {
-        let ids: Vec<DeliveryId> = ids
-            .iter()
-            .copied()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
+        let ids: Vec<DeliveryId> = ids.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let mut count = 0;
         for chunk in ids.chunks(AT_ONCE) {
             let read = chunk.iter().map(|id| store.request(id.request(), false));
             let records = try_join_all(read).await?;
             let offers = chunk.iter().zip(records).filter_map(|(id, record)| {
-                record?
-                    .offers
-                    .into_iter()
-                    .find(|offer| offer.delivery_id == *id && self.holds_for(offer))
+                record?.offers.into_iter().find(|offer| offer.delivery_id == *id && self.holds_for(offer))
             });
-            count += self
-                .replay_these(store, offers.map(|offer| offer.delivery_id).collect(), now)
-                .await?;
+            count += self.replay_these(store, offers.map(|offer| offer.delivery_id).collect(), now).await?;
         }
         Ok(count)
     }
 
     fn holds_for(&self, offer: &Offer) -> bool {
-        let dead = offer
-            .message
-            .as_ref()
-            .and_then(|message| message.dead.as_ref());
+        let dead = offer.message.as_ref().and_then(|message| message.dead.as_ref());
         dead.is_some_and(|dead| self.since.is_none_or(|since| dead.at >= since))
-            && self
-                .third_party
-                .as_ref()
-                .is_none_or(|party| *party == offer.party)
+            && self.third_party.as_ref().is_none_or(|party| *party == offer.party)
     }
 
     /// Newest first, so that one that dies again meanwhile is not met a second time.
     async fn replay_found<S: Store>(&self, store: &S, now: Timestamp) -> Result<usize, StoreError> {
-        let query = DeadLetterQuery {
-            third_party: self.third_party.clone(),
-            since: self.since,
-        };
-        let mut page = PageQuery {
-            cursor: None,
-            limit: AT_ONCE,
-        };
+        let query = DeadLetterQuery { third_party: self.third_party.clone(), since: self.since };
+        let mut page = PageQuery { cursor: None, limit: AT_ONCE };
         let mut count = 0;
         loop {
             let found = store.dead_letters(query.clone(), page.clone()).await?;
@@ -130,22 +101,8 @@ impl Selection {
 }
 
 /// False when it is no dead letter any more.
-async fn replay_one<S: Store>(
-    store: &S,
-    delivery_id: DeliveryId,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    match store
-        .apply(
-            Replay {
-                delivery_id,
-                at: now,
-            },
-            Urgency::Caller,
-            None,
-        )
-        .await
-    {
+async fn replay_one<S: Store>(store: &S, delivery_id: DeliveryId, now: Timestamp) -> Result<bool, StoreError> {
+    match store.apply(Replay { delivery_id, at: now }, Urgency::Caller, None).await {
         Err(StoreError::Refused(Refusal::NotFound)) => Ok(false),
         replayed => replayed,
     }

@@ -48,9 +48,7 @@ impl NewParty {
         let mut faults = Vec::new();
         let name = note(&mut faults, name(&self.name));
         let contact_email = note(&mut faults, contact_email(&self.contact_email));
-        let scope = self
-            .scope
-            .map(|raw| note(&mut faults, pattern_field::read("/scope", &raw)));
+        let scope = self.scope.map(|raw| note(&mut faults, pattern_field::read("/scope", &raw)));
         match (name, contact_email) {
             (Some(name), Some(contact_email)) if faults.is_empty() => Ok(Party {
                 id: self.id,
@@ -67,27 +65,16 @@ impl NewParty {
 }
 
 fn as_it_begins() -> EnvironmentSettings {
-    EnvironmentSettings {
-        open: true,
-        paused: None,
-        filter: None,
-        delivery: DeliverySettings::Poll,
-    }
+    EnvironmentSettings { open: true, paused: None, filter: None, delivery: DeliverySettings::Poll }
 }
 
 impl PartyChanges {
     pub(super) fn check(self) -> Result<PartyPatch, Problem> {
         let mut faults = Vec::new();
         let name = self.name.and_then(|text| note(&mut faults, name(&text)));
-        let contact_email = self
-            .contact_email
-            .and_then(|text| note(&mut faults, contact_email(&text)));
-        let scope = self
-            .scope
-            .and_then(|raw| note(&mut faults, scope(raw.as_deref())));
-        if self.environment.is_some()
-            && !matches!(self.state, Some(PartyState::Active | PartyState::Paused))
-        {
+        let contact_email = self.contact_email.and_then(|text| note(&mut faults, contact_email(&text)));
+        let scope = self.scope.and_then(|raw| note(&mut faults, scope(raw.as_deref())));
+        if self.environment.is_some() && !matches!(self.state, Some(PartyState::Active | PartyState::Paused)) {
             let rule = "only with `state` `active` or `paused`; a party is disabled as a whole";
             faults.push(Fault::new("/environment", rule));
         }
@@ -97,13 +84,7 @@ impl PartyChanges {
         if name.is_none() && contact_email.is_none() && scope.is_none() && self.state.is_none() {
             return Err(Problem::invalid_field("", "must change something"));
         }
-        Ok(PartyPatch {
-            name,
-            contact_email,
-            scope,
-            state: self.state,
-            environment: self.environment,
-        })
+        Ok(PartyPatch { name, contact_email, scope, state: self.state, environment: self.environment })
     }
 }
 
@@ -126,8 +107,7 @@ fn contact_email(text: &str) -> Result<String, Fault> {
 }
 
 fn scope(raw: Option<&RawValue>) -> Result<Option<Pattern>, Fault> {
-    raw.map(|raw| pattern_field::read("/scope", raw))
-        .transpose()
+    raw.map(|raw| pattern_field::read("/scope", raw)).transpose()
 }
 
 #[cfg(test)]
@@ -139,86 +119,46 @@ mod tests {
     fn pointers(problem: Option<Problem>) -> Vec<String> {
         let problem = problem.expect("it is refused");
         assert_eq!(problem.status(), 422);
-        problem
-            .errors()
-            .iter()
-            .map(|fault| fault.pointer.clone())
-            .collect()
+        problem.errors().iter().map(|fault| fault.pointer.clone()).collect()
     }
 
     fn new_party(body: Value) -> Result<Party, Problem> {
-        serde_json::from_str::<NewParty>(&body.to_string())
-            .unwrap()
-            .check(Timestamp::UNIX_EPOCH)
+        serde_json::from_str::<NewParty>(&body.to_string()).unwrap().check(Timestamp::UNIX_EPOCH)
     }
 
     fn changes(body: Value) -> Result<PartyPatch, Problem> {
-        serde_json::from_str::<PartyChanges>(&body.to_string())
-            .unwrap()
-            .check()
+        serde_json::from_str::<PartyChanges>(&body.to_string()).unwrap().check()
     }
 
     #[test]
     fn a_party_begins_open_everywhere_and_with_addressed_requests_only() {
-        let body =
-            json!({ "id": "3rdparty1", "name": " Books ", "contact_email": "Ann@Example.com" });
+        let body = json!({ "id": "3rdparty1", "name": " Books ", "contact_email": "Ann@Example.com" });
         let party = new_party(body).unwrap();
-        assert_eq!(
-            (party.name.as_str(), party.contact_email.as_str()),
-            ("Books", "ann@example.com")
-        );
+        assert_eq!((party.name.as_str(), party.contact_email.as_str()), ("Books", "ann@example.com"));
         for environment in Environment::ALL {
             let settings = party.environment(environment);
-            assert!(
-                settings.open
-                    && settings.filter.is_none()
-                    && settings.delivery == DeliverySettings::Poll
-            );
+            assert!(settings.open && settings.filter.is_none() && settings.delivery == DeliverySettings::Poll);
         }
     }
 
     #[test]
     fn every_fault_of_a_new_party_is_named() {
         let body = json!({ "id": "ab", "name": "\u{7}", "contact_email": "nobody", "scope": { "detail": 1 } });
-        assert_eq!(
-            pointers(new_party(body).err()),
-            ["/name", "/contact_email", "/scope/detail"]
-        );
+        assert_eq!(pointers(new_party(body).err()), ["/name", "/contact_email", "/scope/detail"]);
     }
 
     #[test]
     fn null_lifts_a_scope_and_leaving_it_out_keeps_it() {
-        assert!(matches!(
-            changes(json!({ "scope": null })),
-            Ok(PartyPatch {
-                scope: Some(None),
-                ..
-            })
-        ));
-        assert!(matches!(
-            changes(json!({ "state": "paused" })),
-            Ok(PartyPatch { scope: None, .. })
-        ));
+        assert!(matches!(changes(json!({ "scope": null })), Ok(PartyPatch { scope: Some(None), .. })));
+        assert!(matches!(changes(json!({ "state": "paused" })), Ok(PartyPatch { scope: None, .. })));
         let scope = json!({ "scope": { "detail": { "category": ["books"] } } });
-        assert!(matches!(
-            changes(scope),
-            Ok(PartyPatch {
-                scope: Some(Some(_)),
-                ..
-            })
-        ));
+        assert!(matches!(changes(scope), Ok(PartyPatch { scope: Some(Some(_)), .. })));
     }
 
     #[test]
     fn nobody_disables_a_whole_party_by_way_of_one_environment() {
-        assert_eq!(
-            pointers(changes(json!({ "state": "disabled", "environment": "test" })).err()),
-            ["/environment"]
-        );
-        assert_eq!(
-            pointers(changes(json!({ "name": "a", "environment": "test" })).err()),
-            ["/environment"]
-        );
+        assert_eq!(pointers(changes(json!({ "state": "disabled", "environment": "test" })).err()), ["/environment"]);
+        assert_eq!(pointers(changes(json!({ "name": "a", "environment": "test" })).err()), ["/environment"]);
         assert!(changes(json!({ "state": "paused", "environment": "test" })).is_ok());
         assert!(changes(json!({ "state": "disabled" })).is_ok());
     }

@@ -35,12 +35,7 @@ pub(super) struct PartySummary<'a> {
 
 impl<'a> PartySummary<'a> {
     pub(super) fn of(party: &'a Party) -> Self {
-        Self {
-            id: &party.id,
-            name: &party.name,
-            state: party.state,
-            created_at: party.created_at,
-        }
+        Self { id: &party.id, name: &party.name, state: party.state, created_at: party.created_at }
     }
 }
 

@@ -18,12 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The waits before further tries. The account is stored already, so a message that is lost with the process is
 /// only a nuisance: sign-in works, and nothing is sent to an address that is not confirmed.
-const WAITS: [Duration; 4] = [
-    Duration::from_secs(1),
-    Duration::from_secs(10),
-    Duration::from_secs(60),
-    Duration::from_secs(600),
-];
+const WAITS: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(600)];
 
 /// A token that goes to an address, and what is kept of it.
 pub(super) struct Confirmation {
@@ -47,11 +43,7 @@ impl Confirmation {
             subject: "Confirm your e-mail address".to_owned(),
             body: text(public_url, &token),
         };
-        Self {
-            hash: hash(&token),
-            user: user.id.clone(),
-            notice,
-        }
+        Self { hash: hash(&token), user: user.id.clone(), notice }
     }
 
     /// Sends the link. Answers when it has gone out, or after a short while; then it is tried again meanwhile.
@@ -68,9 +60,7 @@ impl Confirmation {
                 Ok(()) => return,
                 Err(error) => error,
             };
-            let wait = waits
-                .next()
-                .filter(|_| matches!(error, NoticeError::Retry(_)));
+            let wait = waits.next().filter(|_| matches!(error, NoticeError::Retry(_)));
             let again = wait.is_some();
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::warn!(user.id = %self.user, again, cause, "a confirmation link was not sent");

@@ -56,9 +56,7 @@ pub(super) struct Changes {
 }
 
 /// Tells a null from nothing at all.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -67,20 +65,14 @@ impl NewUser {
     /// 422 with every field at fault.
     pub(super) fn check(self) -> Result<Registration, Problem> {
         let mut faults = Faults::default();
-        let email = faults.note(
-            "/email",
-            contact::parse_email(&self.email).map_err(contact_fault),
-        );
+        let email = faults.note("/email", contact::parse_email(&self.email).map_err(contact_fault));
         let password = faults.note("/password", check_password(&self.password));
         let name = faults.note("/name", self.name.map(check_name).transpose());
         let phone = faults.note("/phone", self.phone.map(check_phone).transpose());
         match (email, password, name, phone) {
-            (Some(email), Some(()), Some(name), Some(phone)) => Ok(Registration {
-                email,
-                password: self.password,
-                name,
-                phone,
-            }),
+            (Some(email), Some(()), Some(name), Some(phone)) => {
+                Ok(Registration { email, password: self.password, name, phone })
+            }
             _ => Err(Problem::invalid(faults.0)),
         }
     }
@@ -98,25 +90,12 @@ impl Changes {
     /// 422 with every field at fault.
     pub(super) fn check(self) -> Result<UserPatch, Problem> {
         let mut faults = Faults::default();
-        let name = faults.note(
-            "/name",
-            self.name
-                .map(|name| name.map(check_name).transpose())
-                .transpose(),
-        );
-        let phone = faults.note(
-            "/phone",
-            self.phone
-                .map(|phone| phone.map(check_phone).transpose())
-                .transpose(),
-        );
+        let name = faults.note("/name", self.name.map(|name| name.map(check_name).transpose()).transpose());
+        let phone = faults.note("/phone", self.phone.map(|phone| phone.map(check_phone).transpose()).transpose());
         match (name, phone) {
-            (Some(name), Some(phone)) => Ok(UserPatch {
-                name,
-                phone,
-                notifications: self.notifications,
-                test_account: None,
-            }),
+            (Some(name), Some(phone)) => {
+                Ok(UserPatch { name, phone, notifications: self.notifications, test_account: None })
+            }
             _ => Err(Problem::invalid(faults.0)),
         }
     }
@@ -127,27 +106,20 @@ struct Faults(Vec<Fault>);
 
 impl Faults {
     fn note<T>(&mut self, pointer: &str, checked: Result<T, String>) -> Option<T> {
-        checked
-            .map_err(|rule| self.0.push(Fault::new(pointer, rule)))
-            .ok()
+        checked.map_err(|rule| self.0.push(Fault::new(pointer, rule))).ok()
     }
 }
 
 fn check_password(password: &Secret) -> Result<(), String> {
     let characters = password.expose().chars().count();
     let rule = || format!("must have {MIN_PASSWORD} to {MAX_PASSWORD} characters");
-    (MIN_PASSWORD..=MAX_PASSWORD)
-        .contains(&characters)
-        .then_some(())
-        .ok_or_else(rule)
+    (MIN_PASSWORD..=MAX_PASSWORD).contains(&characters).then_some(()).ok_or_else(rule)
 }
 
 fn check_name(name: String) -> Result<String, String> {
     let sized = (1..=MAX_NAME).contains(&name.chars().count());
     let valid = sized && !name.chars().any(char::is_control);
-    valid
-        .then_some(name)
-        .ok_or_else(|| format!("must have 1 to {MAX_NAME} characters and no control characters"))
+    valid.then_some(name).ok_or_else(|| format!("must have 1 to {MAX_NAME} characters and no control characters"))
 }
 
 fn check_phone(phone: String) -> Result<String, String> {
@@ -163,10 +135,7 @@ mod tests {
     use super::*;
 
     fn faults(body: serde_json::Value) -> Vec<String> {
-        let problem = serde_json::from_value::<NewUser>(body)
-            .unwrap()
-            .check()
-            .err();
+        let problem = serde_json::from_value::<NewUser>(body).unwrap().check().err();
         let errors = problem.as_ref().map(Problem::errors).unwrap_or_default();
         errors.iter().map(|fault| fault.pointer.clone()).collect()
     }
@@ -175,10 +144,7 @@ mod tests {
     fn every_fault_is_named_at_once() {
         let body = json!({ "email": "ann", "password": "short", "name": "a\nb", "phone": "555" });
         assert_eq!(faults(body), ["/email", "/password", "/name", "/phone"]);
-        assert_eq!(
-            faults(json!({ "email": "ann@example.com", "password": "12345678" })),
-            [""; 0]
-        );
+        assert_eq!(faults(json!({ "email": "ann@example.com", "password": "12345678" })), [""; 0]);
     }
 
     #[test]
@@ -197,56 +163,29 @@ mod tests {
 
     #[test]
     fn null_removes_and_nothing_keeps() {
-        let patch = |body| {
-            serde_json::from_value::<Changes>(body)
-                .unwrap()
-                .check()
-                .unwrap()
-        };
+        let patch = |body| serde_json::from_value::<Changes>(body).unwrap().check().unwrap();
         let kept = patch(json!({}));
-        assert_eq!(
-            (kept.name, kept.phone, kept.notifications),
-            (None, None, None)
-        );
+        assert_eq!((kept.name, kept.phone, kept.notifications), (None, None, None));
         let removed = patch(json!({ "name": null, "phone": null }));
         assert_eq!((removed.name, removed.phone), (Some(None), Some(None)));
         let set = patch(json!({ "name": "Ann", "notifications": { "email": false, "sms": true } }));
         assert_eq!(set.name, Some(Some("Ann".to_owned())));
-        assert_eq!(
-            set.notifications,
-            Some(Notifications {
-                email: false,
-                sms: true
-            })
-        );
+        assert_eq!(set.notifications, Some(Notifications { email: false, sms: true }));
     }
 
     #[test]
     fn nobody_makes_themselves_a_test_account() {
-        for body in [
-            json!({ "test_account": true }),
-            json!({ "email": "new@example.com" }),
-            json!({ "notifications": {} }),
-        ] {
-            assert!(
-                serde_json::from_value::<Changes>(body.clone()).is_err(),
-                "{body}"
-            );
+        for body in
+            [json!({ "test_account": true }), json!({ "email": "new@example.com" }), json!({ "notifications": {} })]
+        {
+            assert!(serde_json::from_value::<Changes>(body.clone()).is_err(), "{body}");
         }
     }
 
     #[test]
     fn a_password_is_not_in_what_is_kept() {
-        let body =
-            json!({ "email": "Ann@example.com", "password": "hunter2-hunter2", "name": "Ann" });
-        let registration = serde_json::from_value::<NewUser>(body)
-            .unwrap()
-            .check()
-            .ok()
-            .unwrap();
-        assert_eq!(
-            registration.without_password(),
-            r#"["ann@example.com","Ann",null]"#
-        );
+        let body = json!({ "email": "Ann@example.com", "password": "hunter2-hunter2", "name": "Ann" });
+        let registration = serde_json::from_value::<NewUser>(body).unwrap().check().ok().unwrap();
+        assert_eq!(registration.without_password(), r#"["ann@example.com","Ann",null]"#);
     }
 }

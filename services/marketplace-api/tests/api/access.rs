@@ -20,13 +20,7 @@ struct Route {
 
 const fn route(method: &'static str, path: &'static str, callers: &str) -> Route {
     let callers = callers.as_bytes();
-    Route {
-        method,
-        path,
-        operator: callers[0] == b'o',
-        party: callers[1] == b'p',
-        user: callers[2] == b'u',
-    }
+    Route { method, path, operator: callers[0] == b'o', party: callers[1] == b'p', user: callers[2] == b'u' }
 }
 
 const ROUTES: [Route; 18] = [
@@ -36,11 +30,7 @@ const ROUTES: [Route; 18] = [
     route("PATCH", "/v1/third-parties/books", "o--"),
     route("DELETE", "/v1/third-parties/unknown", "o--"),
     route("POST", "/v1/third-parties/books/keys", "o--"),
-    route(
-        "DELETE",
-        "/v1/third-parties/books/keys/key_00000000-0000-0000-0000-000000000000",
-        "o--",
-    ),
+    route("DELETE", "/v1/third-parties/books/keys/key_00000000-0000-0000-0000-000000000000", "o--"),
     route("GET", "/v1/dead-letters", "o--"),
     route("POST", "/v1/dead-letters/replay", "o--"),
     route("PATCH", "/v1/users/usr_1", "o--"),
@@ -49,16 +39,8 @@ const ROUTES: [Route; 18] = [
     route("PUT", "/v1/me/delivery", "-p-"),
     route("GET", "/v1/requests", "--u"),
     route("POST", "/v1/requests", "o-u"),
-    route(
-        "POST",
-        "/v1/requests/req_00000000-0000-0000-0000-000000000000/cancel",
-        "o-u",
-    ),
-    route(
-        "GET",
-        "/v1/requests/req_00000000-0000-0000-0000-000000000000",
-        "opu",
-    ),
+    route("POST", "/v1/requests/req_00000000-0000-0000-0000-000000000000/cancel", "o-u"),
+    route("GET", "/v1/requests/req_00000000-0000-0000-0000-000000000000", "opu"),
     route("GET", "/v1/requests/nonsense", "opu"),
 ];
 
@@ -67,33 +49,13 @@ async fn every_route_lets_in_its_own_callers_only() {
     let server = Server::start();
     let party = server.party("books").await;
     let (_, user) = server.user("ann", false).await;
-    for Route {
-        method,
-        path,
-        operator,
-        party: for_parties,
-        user: for_users,
-    } in ROUTES
-    {
-        let callers = [
-            (Credential::Operator, operator),
-            (party.clone(), for_parties),
-            (user.clone(), for_users),
-        ];
+    for Route { method, path, operator, party: for_parties, user: for_users } in ROUTES {
+        let callers = [(Credential::Operator, operator), (party.clone(), for_parties), (user.clone(), for_users)];
         for (credential, welcome) in callers {
-            let status = server
-                .call(method, path, &credential, &Value::Null)
-                .await
-                .status;
+            let status = server.call(method, path, &credential, &Value::Null).await.status;
             let let_in = status != 401 && status != 403;
-            assert_eq!(
-                let_in, welcome,
-                "{method} {path} with {credential:?}: {status}"
-            );
-            assert!(
-                welcome || status == 403,
-                "{method} {path} with {credential:?}: {status}"
-            );
+            assert_eq!(let_in, welcome, "{method} {path} with {credential:?}: {status}");
+            assert!(welcome || status == 403, "{method} {path} with {credential:?}: {status}");
         }
         for bad in nobodys(&server) {
             let answer = server.call(method, path, &bad, &Value::Null).await;
@@ -129,15 +91,7 @@ fn nobodys(server: &Server) -> Vec<Credential> {
 #[tokio::test]
 async fn a_credential_is_checked_before_the_body_is_read() {
     let server = Server::start();
-    let answer = server
-        .call_with(
-            "POST",
-            "/v1/requests",
-            &Credential::Nothing,
-            &[],
-            "nonsense",
-        )
-        .await;
+    let answer = server.call_with("POST", "/v1/requests", &Credential::Nothing, &[], "nonsense").await;
     assert_eq!(answer.status, 401);
 }
 
@@ -146,18 +100,8 @@ async fn a_disabled_partys_keys_open_nothing() {
     let server = Server::start();
     let prod = server.party("books").await;
     let test = server.key("books", "test").await;
-    assert_eq!(
-        server.get("/v1/me", &test).await.body()["environment"],
-        "test"
-    );
-    let answer = server
-        .call(
-            "DELETE",
-            "/v1/third-parties/books",
-            &Credential::Operator,
-            &Value::Null,
-        )
-        .await;
+    assert_eq!(server.get("/v1/me", &test).await.body()["environment"], "test");
+    let answer = server.call("DELETE", "/v1/third-parties/books", &Credential::Operator, &Value::Null).await;
     assert_eq!(answer.status, 204);
     for key in [prod, test] {
         assert_eq!(server.get("/v1/me", &key).await.status, 401);
@@ -168,45 +112,19 @@ async fn a_disabled_partys_keys_open_nothing() {
 async fn a_revoked_key_opens_nothing_and_the_others_still_do() {
     let server = Server::start();
     let first = server.party("books").await;
-    let answer = server
-        .post(
-            "/v1/third-parties/books/keys",
-            &Credential::Operator,
-            &json!({ "environment": "prod" }),
-        )
-        .await;
+    let answer =
+        server.post("/v1/third-parties/books/keys", &Credential::Operator, &json!({ "environment": "prod" })).await;
     let second = Credential::Key(answer.body()["api_key"].as_str().unwrap().to_owned());
-    let path = format!(
-        "/v1/third-parties/books/keys/{}",
-        answer.body()["key_id"].as_str().unwrap()
-    );
+    let path = format!("/v1/third-parties/books/keys/{}", answer.body()["key_id"].as_str().unwrap());
     // Not by way of another party.
     server.party("pens").await;
     let elsewhere = path.replace("books", "pens");
-    assert_eq!(
-        server
-            .call("DELETE", &elsewhere, &Credential::Operator, &Value::Null)
-            .await
-            .status,
-        404
-    );
+    assert_eq!(server.call("DELETE", &elsewhere, &Credential::Operator, &Value::Null).await.status, 404);
     assert_eq!(server.get("/v1/me", &second).await.status, 200);
-    assert_eq!(
-        server
-            .call("DELETE", &path, &Credential::Operator, &Value::Null)
-            .await
-            .status,
-        204
-    );
+    assert_eq!(server.call("DELETE", &path, &Credential::Operator, &Value::Null).await.status, 204);
     assert_eq!(server.get("/v1/me", &second).await.status, 401);
     assert_eq!(server.get("/v1/me", &first).await.status, 200);
-    assert_eq!(
-        server
-            .call("DELETE", &path, &Credential::Operator, &Value::Null)
-            .await
-            .status,
-        404
-    );
+    assert_eq!(server.call("DELETE", &path, &Credential::Operator, &Value::Null).await.status, 404);
 }
 
 #[tokio::test]
@@ -224,10 +142,7 @@ async fn a_server_that_cannot_work_says_so_and_not_why() {
     let answer = server.get("/readyz", &Credential::Nothing).await;
     assert_eq!(answer.status, 503);
     assert!(answer.headers.contains_key("retry-after") && !answer.text.contains("secret"));
-    assert_eq!(
-        server.get("/healthz", &Credential::Nothing).await.status,
-        200
-    );
+    assert_eq!(server.get("/healthz", &Credential::Nothing).await.status, 200);
 }
 
 #[tokio::test]

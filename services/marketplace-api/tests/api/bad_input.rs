@@ -22,37 +22,14 @@ async fn a_bad_request_is_refused_with_its_fault() {
         (r#"{"mode": "some"}"#, 422),
         (r#"{"environment": "live"}"#, 422),
     ] {
-        let answer = server
-            .call_with("POST", "/v1/requests", &user, &[], text)
-            .await;
+        let answer = server.call_with("POST", "/v1/requests", &user, &[], text).await;
         assert_eq!(answer.status, status, "{text}: {}", answer.text);
     }
     let huge = format!(r#"{{"note": "{}"}}"#, "x".repeat(64 * 1024));
-    assert_eq!(
-        server
-            .call_with("POST", "/v1/requests", &user, &[], &huge)
-            .await
-            .status,
-        413
-    );
-    let deep = format!(
-        r#"{{"attributes": {}1{}}}"#,
-        r#"{"a":"#.repeat(10_000),
-        "}".repeat(10_000)
-    );
-    assert_eq!(
-        server
-            .call_with("POST", "/v1/requests", &user, &[], &deep)
-            .await
-            .status
-            .as_u16()
-            / 100,
-        4
-    );
-    assert_eq!(
-        server.get("/v1/requests", &user).await.body()["items"],
-        json!([])
-    );
+    assert_eq!(server.call_with("POST", "/v1/requests", &user, &[], &huge).await.status, 413);
+    let deep = format!(r#"{{"attributes": {}1{}}}"#, r#"{"a":"#.repeat(10_000), "}".repeat(10_000));
+    assert_eq!(server.call_with("POST", "/v1/requests", &user, &[], &deep).await.status.as_u16() / 100, 4);
+    assert_eq!(server.get("/v1/requests", &user).await.body()["items"], json!([]));
 }
 
 #[tokio::test]
@@ -60,16 +37,8 @@ async fn every_body_has_a_limit_and_a_type() {
     let server = Server::start();
     let key = server.party("books").await;
     let huge = format!(r#"{{"pattern": "{}"}}"#, "x".repeat(256 * 1024));
-    assert_eq!(
-        server
-            .call_with("PUT", "/v1/me/filter", &key, &[], &huge)
-            .await
-            .status,
-        413
-    );
-    let Credential::Key(key) = key else {
-        panic!("a party has a key")
-    };
+    assert_eq!(server.call_with("PUT", "/v1/me/filter", &key, &[], &huge).await.status, 413);
+    let Credential::Key(key) = key else { panic!("a party has a key") };
     let form = Request::put("/v1/me/filter")
         .header("x-api-key", &key)
         .header("content-type", "application/x-www-form-urlencoded")
@@ -88,9 +57,7 @@ async fn an_unknown_address_or_method_is_a_problem() {
         ("DELETE", "/v1/requests", 405),
         ("PUT", "/v1/me", 405),
     ] {
-        let answer = server
-            .call(method, path, &Credential::Operator, &Value::Null)
-            .await;
+        let answer = server.call(method, path, &Credential::Operator, &Value::Null).await;
         assert_eq!(answer.status, status, "{method} {path}");
     }
 }

@@ -54,11 +54,7 @@ const ROUTES: [(&str, &str, bool); 9] = [
     ("POST", "/v1/third-parties/unknown/keys", true),
     ("POST", "/v1/dead-letters/replay", true),
     ("PATCH", "/v1/users/usr_unknown", true),
-    (
-        "POST",
-        "/v1/requests/req_00000000-0000-0000-0000-000000000000/cancel",
-        true,
-    ),
+    ("POST", "/v1/requests/req_00000000-0000-0000-0000-000000000000/cancel", true),
     ("PUT", "/v1/me/filter", false),
     ("PUT", "/v1/me/delivery", false),
 ];
@@ -112,23 +108,13 @@ async fn a_hundred_thousand_spoilt_bodies_break_nothing() {
         let mut dice = Dice(seed);
         let body = spoilt(&mut dice);
         let (method, path, operator) = ROUTES[dice.below(ROUTES.len())];
-        let credential = if operator {
-            &Credential::Operator
-        } else {
-            &key
-        };
+        let credential = if operator { &Credential::Operator } else { &key };
         let answer = server.call_with(method, path, credential, &[], &body).await;
         match answer.status.as_u16() {
             200..=299 => taken += 1,
             400 | 404 | 409 | 422 => refused += 1,
-            status => panic!(
-                "{method} {path} answered {status} to {body:?} (seed {seed}): {}",
-                answer.text
-            ),
+            status => panic!("{method} {path} answered {status} to {body:?} (seed {seed}): {}", answer.text),
         }
     }
-    assert!(
-        taken > 100 && refused > 10_000,
-        "{taken} taken, {refused} refused: the dice are loaded"
-    );
+    assert!(taken > 100 && refused > 10_000, "{taken} taken, {refused} refused: the dice are loaded");
 }

@@ -71,9 +71,7 @@ impl Answer {
         assert_eq!(self.status, 422, "{}", self.text);
         let body = self.body();
         let errors = body["errors"].as_array().into_iter().flatten();
-        errors
-            .map(|error| error["pointer"].as_str().unwrap().to_owned())
-            .collect()
+        errors.map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
     }
 }
 
@@ -87,11 +85,7 @@ impl Server {
         let vault = Vault::new(&"0123456789abcdef0123456789abcdef".to_owned().into()).unwrap();
         let store = Embedded::open(Options::new(folder.path().to_owned(), vault)).unwrap();
         let identity = LocalIdentity::open(&folder.path().join("key"), ISSUER).unwrap();
-        let expected = Expected {
-            issuer: ISSUER.to_owned(),
-            audience: AUDIENCE.to_owned(),
-            operator_group: None,
-        };
+        let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), operator_group: None };
         let randomness = Arc::new(OsRandomness::new().unwrap());
         let deps = Deps {
             edge: Edge {
@@ -105,30 +99,17 @@ impl Server {
             allow_private_endpoints: false,
             readiness,
         };
-        Self {
-            app: marketplace_api::app(deps),
-            store,
-            identity,
-            randomness,
-            _folder: folder,
-        }
+        Self { app: marketplace_api::app(deps), store, identity, randomness, _folder: folder }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let answer = Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
-        };
+        let answer =
+            Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() };
         if answer.status.is_client_error() || answer.status.is_server_error() {
-            assert_eq!(
-                answer.headers["content-type"], "application/problem+json",
-                "{}",
-                answer.text
-            );
+            assert_eq!(answer.headers["content-type"], "application/problem+json", "{}", answer.text);
             assert_eq!(answer.body()["status"], answer.status.as_u16());
         }
         answer
@@ -143,14 +124,10 @@ impl Server {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
-        let mut request = Request::builder()
-            .method(Method::from_bytes(method.as_bytes()).unwrap())
-            .uri(path);
+        let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
         request = match credential {
             Credential::Nothing => request,
-            Credential::Operator => {
-                request.header("authorization", format!("Bearer {OPERATOR_TOKEN}"))
-            }
+            Credential::Operator => request.header("authorization", format!("Bearer {OPERATOR_TOKEN}")),
             Credential::Bearer(token) => request.header("authorization", format!("Bearer {token}")),
             Credential::Key(key) => request.header("x-api-key", key),
         };
@@ -160,22 +137,11 @@ impl Server {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send(request.body(Body::from(body.to_owned())).unwrap())
-            .await
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 
-    pub(crate) async fn call(
-        &self,
-        method: &str,
-        path: &str,
-        credential: &Credential,
-        body: &Value,
-    ) -> Answer {
-        let body = if body.is_null() {
-            String::new()
-        } else {
-            body.to_string()
-        };
+    pub(crate) async fn call(&self, method: &str, path: &str, credential: &Credential, body: &Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
         self.call_with(method, path, credential, &[], &body).await
     }
 
@@ -202,32 +168,20 @@ impl Server {
             test_account,
             created_at: now,
         };
-        self.store
-            .create_user(user, self.randomness.secret(), None)
-            .await
-            .unwrap();
+        self.store.create_user(user, self.randomness.secret(), None).await.unwrap();
         let token = self.identity.issue_token(&id, now).unwrap().token;
         (id, Credential::Bearer(token.expose().to_owned()))
     }
 
     /// A token as the server itself would have signed it at that time.
     pub(crate) fn token_at(&self, user: &UserId, at: Timestamp) -> Credential {
-        Credential::Bearer(
-            self.identity
-                .issue_token(user, at)
-                .unwrap()
-                .token
-                .expose()
-                .to_owned(),
-        )
+        Credential::Bearer(self.identity.issue_token(user, at).unwrap().token.expose().to_owned())
     }
 
     /// A third party, and its first key.
     pub(crate) async fn party(&self, id: &str) -> Credential {
         let body = serde_json::json!({ "id": id, "name": id, "contact_email": "ops@example.com" });
-        let answer = self
-            .post("/v1/third-parties", &Credential::Operator, &body)
-            .await;
+        let answer = self.post("/v1/third-parties", &Credential::Operator, &body).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         Credential::Key(answer.body()["api_key"].as_str().unwrap().to_owned())
     }
@@ -235,13 +189,7 @@ impl Server {
     /// Another key of a third party.
     pub(crate) async fn key(&self, party: &str, environment: &str) -> Credential {
         let body = serde_json::json!({ "environment": environment });
-        let answer = self
-            .post(
-                &format!("/v1/third-parties/{party}/keys"),
-                &Credential::Operator,
-                &body,
-            )
-            .await;
+        let answer = self.post(&format!("/v1/third-parties/{party}/keys"), &Credential::Operator, &body).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         Credential::Key(answer.body()["api_key"].as_str().unwrap().to_owned())
     }
@@ -261,10 +209,7 @@ impl Server {
         environment: Environment,
     ) -> Vec<DeliveryId> {
         let parties: Vec<PartyId> = parties.iter().map(|party| party.parse().unwrap()).collect();
-        let ids = parties
-            .iter()
-            .map(|party| delivery_id(request, party, environment, 1))
-            .collect();
+        let ids = parties.iter().map(|party| delivery_id(request, party, environment, 1)).collect();
         let whole = MakeOffers {
             request,
             environment,

@@ -24,9 +24,7 @@ use marketplace_core::{
     ports::NoticeError,
     user::{Notifications, UserPatch},
 };
-use platform_embedded::{
-    Embedded, Options, clock::SystemClock, notices::LocalNotices, vault::Vault,
-};
+use platform_embedded::{Embedded, Options, clock::SystemClock, notices::LocalNotices, vault::Vault};
 use serde_json::{Value, json, value::to_raw_value};
 use tempfile::TempDir;
 
@@ -44,11 +42,7 @@ struct Unreliable {
 impl Notices for Unreliable {
     async fn send(&self, notice: &Notice) -> Result<(), NoticeError> {
         let is_email = matches!(notice.to, Recipient::Email(_));
-        let failure = if is_email {
-            self.failures.lock().unwrap().pop()
-        } else {
-            None
-        };
+        let failure = if is_email { self.failures.lock().unwrap().pop() } else { None };
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -79,32 +73,14 @@ impl World {
         };
         let user = UserId::account(Uuid::from_u128(1));
         let request = RequestId(Uuid::from_u128(7));
-        store
-            .create_user(account(&user), [0; 32], None)
-            .await
-            .unwrap();
-        store
-            .confirm_user([0; 32], Timestamp::UNIX_EPOCH)
-            .await
-            .unwrap();
+        store.create_user(account(&user), [0; 32], None).await.unwrap();
+        store.confirm_user([0; 32], Timestamp::UNIX_EPOCH).await.unwrap();
         let new = intake::from_api(br#"{"category": "books"}"#, user.clone()).unwrap();
-        let create = Create {
-            id: request,
-            request: new,
-            at: SystemClock.now(),
-        };
+        let create = Create { id: request, request: new, at: SystemClock.now() };
         store.apply(create, Urgency::Caller, None).await.unwrap();
-        let config = Config {
-            public_url: "https://market.example".into(),
-        };
+        let config = Config { public_url: "https://market.example".into() };
         let deps = Deps::new(store, notices, Arc::new(SystemClock), config);
-        Self {
-            deps,
-            request,
-            user,
-            outbox,
-            _folder: folder,
-        }
+        Self { deps, request, user, outbox, _folder: folder }
     }
 
     fn event(&self, status: UpdateStatus, sequence: u64, environment: Environment) -> BusEvent {
@@ -154,29 +130,16 @@ impl World {
     }
 
     fn outbox(&self) -> Vec<Value> {
-        let files = fs::read_dir(&self.outbox)
-            .unwrap()
-            .map(|file| fs::read(file.unwrap().path()).unwrap());
-        let mut notices: Vec<Value> = files
-            .map(|file| serde_json::from_slice(&file).unwrap())
-            .collect();
+        let files = fs::read_dir(&self.outbox).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
+        let mut notices: Vec<Value> = files.map(|file| serde_json::from_slice(&file).unwrap()).collect();
         notices.sort_by_key(|notice| notice["channel"].to_string());
         notices
     }
 
     /// How the request's timeline says that the user was told.
     async fn timeline(&self) -> Vec<Value> {
-        let record = self
-            .deps
-            .store
-            .request(self.request, false)
-            .await
-            .unwrap()
-            .unwrap();
-        let facts = record
-            .journal
-            .iter()
-            .map(|entry| serde_json::to_value(&entry.fact).unwrap());
+        let record = self.deps.store.request(self.request, false).await.unwrap().unwrap();
+        let facts = record.journal.iter().map(|entry| serde_json::to_value(&entry.fact).unwrap());
         facts.filter(|fact| fact["type"] == "user.told").collect()
     }
 }
@@ -189,10 +152,7 @@ fn account(id: &UserId) -> User {
         name: Some("Ann".to_owned()),
         phone: Some("+15551234567".to_owned()),
         confirmed_at: None,
-        notifications: Notifications {
-            email: true,
-            sms: true,
-        },
+        notifications: Notifications { email: true, sms: true },
         test_account: false,
         created_at: Timestamp::UNIX_EPOCH,
     }
@@ -212,18 +172,12 @@ async fn a_change_is_told_once_on_each_channel_however_often_it_is_heard() {
     let both = Done::Told(vec![Channel::Email, Channel::Sms]);
     assert_eq!(handle(&world.accepted(), &world.deps).await.unwrap(), both);
     for _ in 0..3 {
-        assert_eq!(
-            handle(&world.accepted(), &world.deps).await.unwrap(),
-            Done::Told(vec![])
-        );
+        assert_eq!(handle(&world.accepted(), &world.deps).await.unwrap(), Done::Told(vec![]));
     }
     assert_eq!(world.sent(), 2);
     let outbox = world.outbox();
     assert_eq!(outbox.len(), 2);
-    assert_eq!(
-        (&outbox[0]["to"], &outbox[1]["to"]),
-        (&json!("ann@example.com"), &json!("+15551234567"))
-    );
+    assert_eq!((&outbox[0]["to"], &outbox[1]["to"]), (&json!("ann@example.com"), &json!("+15551234567")));
     assert_eq!(outbox[0]["subject"], "acme accepted your request");
     let told = [
         json!({"type": "user.told", "channel": "email", "of": 3}),
@@ -256,11 +210,7 @@ async fn a_crash_between_sending_and_recording_repeats_the_same_message() {
         user_name: Some("Ann"),
         public_url: &world.deps.config.public_url,
     };
-    let before_the_crash = notice(
-        &story,
-        Channel::Email,
-        Recipient::Email("ann@example.com".to_owned()),
-    );
+    let before_the_crash = notice(&story, Channel::Email, Recipient::Email("ann@example.com".to_owned()));
     world.deps.notices.send(&before_the_crash).await.unwrap();
     handle(&world.accepted(), &world.deps).await.unwrap();
     assert_eq!(world.sent(), 3);
@@ -272,10 +222,7 @@ async fn what_cannot_be_sent_now_is_sent_later_and_the_other_channel_does_not_wa
     let world = World::new().await;
     world.fail(vec![retry(), retry()]);
     for _ in 0..2 {
-        assert!(matches!(
-            handle(&world.accepted(), &world.deps).await,
-            Err(NotifierError::Retry(_))
-        ));
+        assert!(matches!(handle(&world.accepted(), &world.deps).await, Err(NotifierError::Retry(_))));
         assert_eq!(world.outbox().len(), 1, "the SMS");
     }
     let told = handle(&world.accepted(), &world.deps).await.unwrap();
@@ -287,22 +234,13 @@ async fn what_cannot_be_sent_now_is_sent_later_and_the_other_channel_does_not_wa
 async fn a_mailbox_that_does_not_exist_ends_among_the_dead_letters() {
     let world = World::new().await;
     world.fail(vec![permanent()]);
-    assert!(matches!(
-        handle(&world.accepted(), &world.deps).await,
-        Err(NotifierError::Poison(_))
-    ));
-    assert_eq!(
-        world.timeline().await,
-        [json!({"type": "user.told", "channel": "sms", "of": 3})]
-    );
+    assert!(matches!(handle(&world.accepted(), &world.deps).await, Err(NotifierError::Poison(_))));
+    assert_eq!(world.timeline().await, [json!({"type": "user.told", "channel": "sms", "of": 3})]);
 }
 
 #[test]
 fn what_can_still_be_done_outweighs_what_cannot() {
-    let (retried, dead) = (
-        || NotifierError::from(retry()),
-        || NotifierError::from(permanent()),
-    );
+    let (retried, dead) = (|| NotifierError::from(retry()), || NotifierError::from(permanent()));
     assert!(matches!(retried().graver(dead()), NotifierError::Retry(_)));
     assert!(matches!(dead().graver(retried()), NotifierError::Retry(_)));
     assert!(matches!(dead().graver(dead()), NotifierError::Poison(_)));
@@ -315,35 +253,16 @@ async fn trials_reach_test_accounts_only() {
     let silent = handle(&trial, &world.deps).await.unwrap();
     assert_eq!(silent, Done::Silent(Silence::NotATestAccount));
     assert_eq!(world.sent(), 0);
-    world
-        .patch(UserPatch {
-            test_account: Some(true),
-            ..UserPatch::default()
-        })
-        .await;
-    assert!(matches!(
-        handle(&trial, &world.deps).await.unwrap(),
-        Done::Told(_)
-    ));
+    world.patch(UserPatch { test_account: Some(true), ..UserPatch::default() }).await;
+    assert!(matches!(handle(&trial, &world.deps).await.unwrap(), Done::Told(_)));
 }
 
 #[tokio::test]
 async fn who_does_not_want_to_be_told_or_has_no_account_is_not() {
     let world = World::new().await;
-    let nothing = Notifications {
-        email: false,
-        sms: false,
-    };
-    world
-        .patch(UserPatch {
-            notifications: Some(nothing),
-            ..UserPatch::default()
-        })
-        .await;
-    assert_eq!(
-        handle(&world.accepted(), &world.deps).await.unwrap(),
-        Done::Silent(Silence::NotWanted)
-    );
+    let nothing = Notifications { email: false, sms: false };
+    world.patch(UserPatch { notifications: Some(nothing), ..UserPatch::default() }).await;
+    assert_eq!(handle(&world.accepted(), &world.deps).await.unwrap(), Done::Silent(Silence::NotWanted));
 
     let mut stranger = World::new().await;
     stranger.user = "123456789".parse().unwrap();
@@ -357,10 +276,7 @@ async fn other_events_are_done_and_unreadable_ones_are_dead() {
     let world = World::new().await;
     let mut event = world.accepted();
     event.detail = to_raw_value(&json!({ "status": "accepted" })).unwrap();
-    assert!(matches!(
-        handle(&event, &world.deps).await,
-        Err(NotifierError::Poison(_))
-    ));
+    assert!(matches!(handle(&event, &world.deps).await, Err(NotifierError::Poison(_))));
     event.detail_type = names::DELIVERY.into();
     let silent = handle(&event, &world.deps).await.unwrap();
     assert_eq!(silent, Done::Silent(Silence::NotAStatus));

@@ -93,10 +93,7 @@ pub(super) const WITHDRAWN: &str = "offer.withdrawn";
 impl OfferAnswer {
     /// Whether a party answered it, and with what may be its last word or not.
     pub(super) fn is_answered(&self) -> bool {
-        matches!(
-            self.status.as_str(),
-            "in-progress" | "accepted" | "completed" | "declined"
-        )
+        matches!(self.status.as_str(), "in-progress" | "accepted" | "completed" | "declined")
     }
 
     /// Whether nobody has answered it and it still may be.
@@ -122,20 +119,9 @@ impl RequestAnswer {
 
     /// Whether nothing more is to come: its end, everybody's last word, and whoever lost it has been told.
     pub(super) fn is_settled(&self) -> bool {
-        let withdrawn = self
-            .offers
-            .iter()
-            .filter(|offer| offer.status == "withdrawn")
-            .count();
-        let told = self
-            .entries("offer.withdrawn")
-            .filter(|entry| entry.told)
-            .count();
-        let heard = self
-            .timeline
-            .iter()
-            .filter(|entry| entry.is_end_of_message(WITHDRAWN))
-            .count();
+        let withdrawn = self.offers.iter().filter(|offer| offer.status == "withdrawn").count();
+        let told = self.entries("offer.withdrawn").filter(|entry| entry.told).count();
+        let heard = self.timeline.iter().filter(|entry| entry.is_end_of_message(WITHDRAWN)).count();
         self.has_reached_its_end()
             && self.offers.iter().all(OfferAnswer::is_over)
             && self.entries("offer.withdrawn").count() >= withdrawn
@@ -150,7 +136,6 @@ impl RequestAnswer {
 
 impl Entry {
     fn is_end_of_message(&self, message: &str) -> bool {
-        matches!(self.kind.as_str(), "message.delivered" | "message.failed")
-            && self.message == message
+        matches!(self.kind.as_str(), "message.delivered" | "message.failed") && self.message == message
     }
 }

@@ -45,10 +45,7 @@ impl Api {
     /// When no HTTP client can be made.
     pub(super) fn new(base: Url) -> anyhow::Result<Self> {
         // The gateway is on this machine, whatever proxy the environment names.
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(TIMEOUT)
-            .build()?;
+        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
         Ok(Self { client, base })
     }
 
@@ -68,22 +65,12 @@ impl Api {
     }
 
     /// Replaces a setting.
-    pub(super) async fn put(
-        &self,
-        who: &Credential,
-        path: &str,
-        body: &Value,
-    ) -> anyhow::Result<Reply> {
+    pub(super) async fn put(&self, who: &Credential, path: &str, body: &Value) -> anyhow::Result<Reply> {
         answer(self.call(Method::PUT, who, path).json(body)).await
     }
 
     /// Does something.
-    pub(super) async fn post(
-        &self,
-        who: &Credential,
-        path: &str,
-        body: &Value,
-    ) -> anyhow::Result<Reply> {
+    pub(super) async fn post(&self, who: &Credential, path: &str, body: &Value) -> anyhow::Result<Reply> {
         answer(self.call(Method::POST, who, path).json(body)).await
     }
 
@@ -95,18 +82,11 @@ impl Api {
         body: &Value,
         key: &str,
     ) -> anyhow::Result<Reply> {
-        answer(
-            self.call(Method::POST, who, path)
-                .header("idempotency-key", key)
-                .json(body),
-        )
-        .await
+        answer(self.call(Method::POST, who, path).header("idempotency-key", key).json(body)).await
     }
 
     fn call(&self, method: Method, who: &Credential, path: &str) -> RequestBuilder {
-        let request = self
-            .client
-            .request(method, format!("{}{path}", self.base()));
+        let request = self.client.request(method, format!("{}{path}", self.base()));
         match who {
             Credential::Nobody => request,
             Credential::Bearer(token) => request.bearer_auth(token.expose_secret()),
@@ -116,17 +96,10 @@ impl Api {
 }
 
 async fn answer(request: RequestBuilder) -> anyhow::Result<Reply> {
-    let response = request
-        .send()
-        .await
-        .context("the gateway cannot be reached")?;
+    let response = request.send().await.context("the gateway cannot be reached")?;
     let status = response.status();
     let bytes = response.bytes().await?;
-    let body = if bytes.is_empty() {
-        Value::Null
-    } else {
-        serde_json::from_slice(&bytes).context("not JSON")?
-    };
+    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).context("not JSON")? };
     Ok(Reply { status, body })
 }
 
@@ -139,26 +112,15 @@ impl Reply {
         if self.status == status {
             return Ok(self.body);
         }
-        anyhow::bail!(
-            "the gateway answered {} instead of {status}: {}",
-            self.status,
-            self.detail()
-        )
+        anyhow::bail!("the gateway answered {} instead of {status}: {}", self.status, self.detail())
     }
 
     /// What a problem says of itself (RFC 9457).
     pub(super) fn detail(&self) -> String {
         let detail = self.body.get("detail").or_else(|| self.body.get("title"));
         let detail = detail.and_then(Value::as_str).map(str::to_owned);
-        let errors = self
-            .body
-            .get("errors")
-            .map(Value::to_string)
-            .unwrap_or_default();
-        format!(
-            "{}{errors}",
-            detail.unwrap_or_else(|| self.body.to_string())
-        )
+        let errors = self.body.get("errors").map(Value::to_string).unwrap_or_default();
+        format!("{}{errors}", detail.unwrap_or_else(|| self.body.to_string()))
     }
 }
 
@@ -168,6 +130,5 @@ impl Reply {
 /// When there is no such text.
 pub(super) fn text(body: &Value, field: &str) -> anyhow::Result<String> {
     let text = body.get(field).and_then(Value::as_str);
-    text.map(str::to_owned)
-        .with_context(|| format!("an answer without `{field}`"))
+    text.map(str::to_owned).with_context(|| format!("an answer without `{field}`"))
 }

@@ -51,14 +51,7 @@ pub(super) struct Role {
 
 impl Role {
     fn new(id: &'static str, manner: Manner, filter: Value) -> Self {
-        Self {
-            id,
-            manner,
-            lock: Lock::Open,
-            transport: "managed",
-            scope: Value::Null,
-            filter,
-        }
+        Self { id, manner, lock: Lock::Open, transport: "managed", scope: Value::Null, filter }
     }
 }
 
@@ -98,41 +91,21 @@ impl Manner {
 pub(super) fn roles() -> Vec<Role> {
     let category = |words: &[&str]| json!({"detail": {"category": words}});
     vec![
-        Role {
-            lock: Lock::ApiKey,
-            ..Role::new("prompt-books", Manner::Prompt, category(&["books"]))
-        },
+        Role { lock: Lock::ApiKey, ..Role::new("prompt-books", Manner::Prompt, category(&["books"])) },
         Role {
             lock: Lock::Basic,
             transport: "direct",
             scope: json!({"detail": {"region": ["eu", "uk"]}}),
             ..Role::new("euro-books", Manner::Prompt, category(&["books", "pens"]))
         },
-        Role {
-            lock: Lock::Basic,
-            ..Role::new("flaky-pens", Manner::Flaky, category(&["pens"]))
-        },
-        Role {
-            transport: "direct",
-            ..Role::new("slow-furniture", Manner::Slow, category(&["furniture"]))
-        },
-        Role::new(
-            "polling-garden",
-            Manner::Polling,
-            json!({"detail": {"category": [{"prefix": "garden"}, "toys"]}}),
-        ),
+        Role { lock: Lock::Basic, ..Role::new("flaky-pens", Manner::Flaky, category(&["pens"])) },
+        Role { transport: "direct", ..Role::new("slow-furniture", Manner::Slow, category(&["furniture"])) },
+        Role::new("polling-garden", Manner::Polling, json!({"detail": {"category": [{"prefix": "garden"}, "toys"]}})),
         Role {
             lock: Lock::ApiKey,
-            ..Role::new(
-                "declining-art",
-                Manner::Declining,
-                json!({"detail": {"amount": [{"numeric": [">=", 500]}]}}),
-            )
+            ..Role::new("declining-art", Manner::Declining, json!({"detail": {"amount": [{"numeric": [">=", 500]}]}}))
         },
         Role::new("moved-toys", Manner::Moved, category(&["toys"])),
-        Role {
-            transport: "direct",
-            ..Role::new("3rdparty1", Manner::Prompt, Value::Null)
-        },
+        Role { transport: "direct", ..Role::new("3rdparty1", Manner::Prompt, Value::Null) },
     ]
 }

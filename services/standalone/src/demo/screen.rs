@@ -27,10 +27,8 @@ const TICK: Duration = Duration::from_millis(120);
 /// Where there are no bars, a line tells how far it is after so many requests.
 const TOLD_EVERY: usize = 20;
 
-const WHOLE: &str =
-    "{spinner:.cyan} {msg:15} [{bar:24.cyan/blue}] {pos}/{len} requests at their end";
-const PARTY: &str =
-    "  {prefix:15} [{bar:24.green/black.bright}] {pos}/{len} offers answered or ended";
+const WHOLE: &str = "{spinner:.cyan} {msg:15} [{bar:24.cyan/blue}] {pos}/{len} requests at their end";
+const PARTY: &str = "  {prefix:15} [{bar:24.green/black.bright}] {pos}/{len} offers answered or ended";
 
 /// Where the demo writes. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -68,41 +66,24 @@ impl Screen {
     /// A line.
     pub(super) fn line(&self, text: &str) {
         // A reader that went away, as `| head` does, is no reason to stop.
-        let _written = if self.has_bars() {
-            self.0.bars.println(text)
-        } else {
-            writeln!(std::io::stdout().lock(), "{text}")
-        };
+        let _written =
+            if self.has_bars() { self.0.bars.println(text) } else { writeln!(std::io::stdout().lock(), "{text}") };
     }
 
     /// A line of the timeline: when, who or which request, what.
     pub(super) fn event(&self, line: &Line) {
         let time = line.at.strftime("%H:%M:%S%.3f").to_string();
-        self.line(&format!(
-            "{}  {:WHO$}  {}",
-            style(time).dim(),
-            line.who,
-            line.text
-        ));
+        self.line(&format!("{}  {:WHO$}  {}", style(time).dim(), line.who, line.text));
     }
 
     /// What a simulated party does or sees, now; shown when the timeline has got as far.
     pub(super) fn aside(&self, who: &str, what: &str) {
         let text = style(what).dim().to_string();
-        let line = Line {
-            at: SystemClock.now(),
-            sequence: 0,
-            who: who.to_owned(),
-            text,
-        };
+        let line = Line { at: SystemClock.now(), sequence: 0, who: who.to_owned(), text };
         if self.is_over() {
             self.event(&line);
         } else {
-            self.0
-                .asides
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(line);
+            self.0.asides.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
     }
 
@@ -124,11 +105,7 @@ impl Screen {
 
     /// The title of what comes next, and a sentence about it.
     pub(super) fn heading(&self, title: &str, about: &str) {
-        self.line(&format!(
-            "\n{}  {}",
-            style(title).bold(),
-            style(about).dim()
-        ));
+        self.line(&format!("\n{}  {}", style(title).bold(), style(about).dim()));
     }
 
     /// How many of the requests have reached their end.
@@ -136,25 +113,17 @@ impl Screen {
         set(&self.0.whole, ended, of);
         let steps = ended / TOLD_EVERY;
         if !self.has_bars() && self.0.told.swap(steps, Ordering::Relaxed) < steps {
-            self.line(&format!(
-                "-- {ended} of {of} requests have reached their end"
-            ));
+            self.line(&format!("-- {ended} of {of} requests have reached their end"));
         }
     }
 
     /// How many of a party's offers are answered or ended.
     pub(super) fn party_progress(&self, party: &str, ended: usize, of: usize) {
-        let mut parties = self
-            .0
-            .parties
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut parties = self.0.parties.lock().unwrap_or_else(PoisonError::into_inner);
         let row = parties.entry(party.to_owned()).or_insert_with(|| {
             self.0.whole.set_message("marketplace");
             self.0.whole.enable_steady_tick(TICK);
-            self.0
-                .bars
-                .insert_before(&self.0.whole, bar(PARTY).with_prefix(party.to_owned()))
+            self.0.bars.insert_before(&self.0.whole, bar(PARTY).with_prefix(party.to_owned()))
         });
         set(row, ended, of);
     }
@@ -162,11 +131,7 @@ impl Screen {
     /// The timeline is over: takes the bars away.
     pub(super) fn end(&self) {
         self.0.over.store(true, Ordering::Relaxed);
-        let parties = self
-            .0
-            .parties
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let parties = self.0.parties.lock().unwrap_or_else(PoisonError::into_inner);
         for row in parties.values() {
             row.finish_and_clear();
         }
@@ -176,8 +141,7 @@ impl Screen {
 
 fn bar(template: &str) -> ProgressBar {
     // The templates are constants of this file; a bar in another style would do as well.
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(0).with_style(style.progress_chars("━╸─"))
 }
 

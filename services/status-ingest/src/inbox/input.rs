@@ -40,26 +40,12 @@ impl LeaseBody {
     pub(super) fn check(&self) -> Result<LeaseTerms, Problem> {
         let mut faults = Vec::new();
         let max = bounded(&mut faults, "/max", self.max.unwrap_or(10), &MAX);
-        let wait_seconds = bounded(
-            &mut faults,
-            "/wait_seconds",
-            self.wait_seconds.unwrap_or(0),
-            &WAIT_SECONDS,
-        );
-        let lease = bounded(
-            &mut faults,
-            "/lease_seconds",
-            self.lease_seconds.unwrap_or(60),
-            &LEASE_SECONDS,
-        );
+        let wait_seconds = bounded(&mut faults, "/wait_seconds", self.wait_seconds.unwrap_or(0), &WAIT_SECONDS);
+        let lease = bounded(&mut faults, "/lease_seconds", self.lease_seconds.unwrap_or(60), &LEASE_SECONDS);
         if !faults.is_empty() {
             return Err(Problem::invalid(faults));
         }
-        Ok(LeaseTerms {
-            max: max.into(),
-            wait_seconds,
-            lease: SignedDuration::from_secs(lease.into()),
-        })
+        Ok(LeaseTerms { max: max.into(), wait_seconds, lease: SignedDuration::from_secs(lease.into()) })
     }
 }
 
@@ -101,42 +87,25 @@ impl Extended {
     /// The offers, and until when they are to be kept.
     pub(super) fn check(self, now: Timestamp) -> Result<(Vec<String>, Timestamp), Problem> {
         let mut faults = Vec::new();
-        let lease = bounded(
-            &mut faults,
-            "/lease_seconds",
-            self.lease_seconds,
-            &LEASE_SECONDS,
-        );
+        let lease = bounded(&mut faults, "/lease_seconds", self.lease_seconds, &LEASE_SECONDS);
         if !faults.is_empty() {
             return Err(Problem::invalid(faults));
         }
-        let until = now
-            .saturating_add(SignedDuration::from_secs(lease.into()))
-            .map_err(Problem::internal)?;
+        let until = now.saturating_add(SignedDuration::from_secs(lease.into())).map_err(Problem::internal)?;
         Ok((few_enough(self.delivery_ids)?, until))
     }
 }
 
 fn few_enough(ids: Vec<String>) -> Result<Vec<String>, Problem> {
     if ids.len() > MAX_IDS {
-        return Err(Problem::invalid_field(
-            "/delivery_ids",
-            format!("must have at most {MAX_IDS} entries"),
-        ));
+        return Err(Problem::invalid_field("/delivery_ids", format!("must have at most {MAX_IDS} entries")));
     }
     Ok(ids)
 }
 
 fn bounded(faults: &mut Vec<Fault>, pointer: &str, value: u16, range: &RangeInclusive<u16>) -> u16 {
     if !range.contains(&value) {
-        faults.push(Fault::new(
-            pointer,
-            format!(
-                "must be a whole number from {} to {}",
-                range.start(),
-                range.end()
-            ),
-        ));
+        faults.push(Fault::new(pointer, format!("must be a whole number from {} to {}", range.start(), range.end())));
     }
     value
 }
@@ -149,63 +118,28 @@ mod tests {
 
     fn terms(body: Value) -> Result<LeaseTerms, Vec<String>> {
         let body: LeaseBody = serde_json::from_value(body).unwrap();
-        body.check().map_err(|problem| {
-            problem
-                .errors()
-                .iter()
-                .map(|fault| fault.pointer.clone())
-                .collect()
-        })
+        body.check().map_err(|problem| problem.errors().iter().map(|fault| fault.pointer.clone()).collect())
     }
 
     #[test]
     fn a_lease_is_of_ten_for_a_minute_at_once_unless_asked_otherwise() {
-        let expected = LeaseTerms {
-            max: 10,
-            wait_seconds: 0,
-            lease: SignedDuration::from_mins(1),
-        };
+        let expected = LeaseTerms { max: 10, wait_seconds: 0, lease: SignedDuration::from_mins(1) };
         assert_eq!(terms(json!({})), Ok(expected));
-        let expected = LeaseTerms {
-            max: 100,
-            wait_seconds: 20,
-            lease: SignedDuration::from_hours(1),
-        };
-        assert_eq!(
-            terms(json!({ "max": 100, "wait_seconds": 20, "lease_seconds": 3600 })),
-            Ok(expected)
-        );
+        let expected = LeaseTerms { max: 100, wait_seconds: 20, lease: SignedDuration::from_hours(1) };
+        assert_eq!(terms(json!({ "max": 100, "wait_seconds": 20, "lease_seconds": 3600 })), Ok(expected));
     }
 
     #[test]
     fn every_bound_holds_and_every_fault_is_named() {
-        let faults = Err(vec![
-            "/max".to_owned(),
-            "/wait_seconds".to_owned(),
-            "/lease_seconds".to_owned(),
-        ]);
-        assert_eq!(
-            terms(json!({ "max": 0, "wait_seconds": 21, "lease_seconds": 9 })),
-            faults
-        );
-        assert_eq!(
-            terms(json!({ "max": 101, "wait_seconds": 60, "lease_seconds": 3601 })),
-            faults
-        );
+        let faults = Err(vec!["/max".to_owned(), "/wait_seconds".to_owned(), "/lease_seconds".to_owned()]);
+        assert_eq!(terms(json!({ "max": 0, "wait_seconds": 21, "lease_seconds": 9 })), faults);
+        assert_eq!(terms(json!({ "max": 101, "wait_seconds": 60, "lease_seconds": 3601 })), faults);
     }
 
     #[test]
     fn a_thousand_ids_are_enough() {
-        let acknowledged = |count: usize| {
-            Acknowledged {
-                delivery_ids: vec![String::new(); count],
-            }
-            .check()
-        };
+        let acknowledged = |count: usize| Acknowledged { delivery_ids: vec![String::new(); count] }.check();
         assert!(acknowledged(MAX_IDS).is_ok());
-        assert_eq!(
-            acknowledged(MAX_IDS + 1).unwrap_err().errors()[0].pointer,
-            "/delivery_ids"
-        );
+        assert_eq!(acknowledged(MAX_IDS + 1).unwrap_err().errors()[0].pointer, "/delivery_ids");
     }
 }

@@ -35,9 +35,7 @@ pub(super) async fn lease<S: Store>(
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let terms = body.parse_optional::<LeaseBody>()?.check()?;
-    let wait = Duration::from_secs(terms.wait_seconds.into())
-        .min(deps.max_wait)
-        .min(MAX_WAIT);
+    let wait = Duration::from_secs(terms.wait_seconds.into()).min(deps.max_wait).min(MAX_WAIT);
     let offers = lease_within(&mut deps, &party, &terms, wait).await?;
     let next_poll = if offers.len() == terms.max {
         0
@@ -63,13 +61,11 @@ async fn lease_within<S: Store>(
         let left = until.saturating_duration_since(Instant::now());
         let mut something = pin!(store.wait(id, environment, left.min(LOOK_AGAIN)));
         // Listens before it looks, so that nothing comes in between unheard.
-        let heard = !left.is_zero()
-            && poll_fn(|context| Poll::Ready(something.as_mut().poll(context).is_ready())).await;
+        let heard =
+            !left.is_zero() && poll_fn(|context| Poll::Ready(something.as_mut().poll(context).is_ready())).await;
         let now = deps.edge.now();
         let lease_end = now.saturating_add(terms.lease).map_err(Problem::internal)?;
-        let leased = store
-            .lease(id, environment, terms.max, now, lease_end)
-            .await?;
+        let leased = store.lease(id, environment, terms.max, now, lease_end).await?;
         if !leased.is_empty() || left.is_zero() || *deps.closing.borrow() {
             return Ok(leased);
         }
@@ -99,10 +95,7 @@ fn render(offers: &[LeasedOffer], next_poll_after_seconds: u8) -> String {
         render_offer(&mut text, leased);
     }
     // Writing to a string cannot fail.
-    let _ = write!(
-        text,
-        r#"],"next_poll_after_seconds":{next_poll_after_seconds}}}"#
-    );
+    let _ = write!(text, r#"],"next_poll_after_seconds":{next_poll_after_seconds}}}"#);
     text
 }
 
@@ -111,15 +104,8 @@ fn render_offer(text: &mut String, LeasedOffer { offer, detail }: &LeasedOffer) 
         return;
     };
     let id = offer.delivery_id;
-    let rendered = message::render(
-        outgoing.kind,
-        outgoing.created_at,
-        id,
-        &offer.party,
-        offer.environment,
-        id.request(),
-        detail,
-    );
+    let rendered =
+        message::render(outgoing.kind, outgoing.created_at, id, &offer.party, offer.environment, id.request(), detail);
     let _ = write!(
         text,
         r#"{{"delivery_id":"{id}","message_id":"{}","lease_expires_at":"{}","message":{rendered}}}"#,
@@ -144,20 +130,11 @@ mod tests {
     fn leased(request: u128) -> LeasedOffer {
         let request = RequestId(Uuid::from_u128(request));
         let made = Timestamp::UNIX_EPOCH;
-        let mut offer = Offer::new(
-            request,
-            "3rdparty1".parse().unwrap(),
-            Environment::Prod,
-            1,
-            made,
-        );
+        let mut offer = Offer::new(request, "3rdparty1".parse().unwrap(), Environment::Prod, 1, made);
         if let Some(message) = &mut offer.message {
             message.lease("2026-01-02T03:04:05Z".parse().unwrap());
         }
-        LeasedOffer {
-            offer,
-            detail: r#"{"user_id":"u","request_status":"new","amount":1.50}"#.into(),
-        }
+        LeasedOffer { offer, detail: r#"{"user_id":"u","request_status":"new","amount":1.50}"#.into() }
     }
 
     #[test]
@@ -172,10 +149,7 @@ mod tests {
             for (listed, leased) in listed.iter().zip(&offers) {
                 let id = leased.offer.delivery_id;
                 assert_eq!(listed["delivery_id"], id.to_string());
-                assert_eq!(
-                    listed["message_id"],
-                    message_id(id, MessageType::OfferCreated).to_string()
-                );
+                assert_eq!(listed["message_id"], message_id(id, MessageType::OfferCreated).to_string());
                 assert_eq!(listed["lease_expires_at"], "2026-01-02T03:04:05Z");
                 assert_eq!(listed["message"]["type"], "offer.created");
                 assert_eq!(listed["message"]["timestamp"], "1970-01-01T00:00:00Z");

@@ -23,34 +23,17 @@ pub(super) struct StatusBody {
 impl StatusBody {
     pub(super) fn check(self) -> Result<Self, Problem> {
         let mut faults = Vec::new();
-        if self
-            .reason
-            .as_ref()
-            .is_some_and(|reason| reason.chars().count() > MAX_REASON)
-        {
-            faults.push(Fault::new(
-                "/reason",
-                format!("must have at most {MAX_REASON} characters"),
-            ));
+        if self.reason.as_ref().is_some_and(|reason| reason.chars().count() > MAX_REASON) {
+            faults.push(Fault::new("/reason", format!("must have at most {MAX_REASON} characters")));
         }
         if let Some(details) = &self.details {
             if depth(details) > limits::DEPTH {
-                faults.push(Fault::new(
-                    "/details",
-                    format!("must be nested at most {} deep", limits::DEPTH),
-                ));
+                faults.push(Fault::new("/details", format!("must be nested at most {} deep", limits::DEPTH)));
             } else if details.to_string().len() > MAX_DETAILS {
-                faults.push(Fault::new(
-                    "/details",
-                    format!("must have at most {MAX_DETAILS} bytes"),
-                ));
+                faults.push(Fault::new("/details", format!("must have at most {MAX_DETAILS} bytes")));
             }
         }
-        if faults.is_empty() {
-            Ok(self)
-        } else {
-            Err(Problem::invalid(faults))
-        }
+        if faults.is_empty() { Ok(self) } else { Err(Problem::invalid(faults)) }
     }
 }
 
@@ -70,29 +53,15 @@ mod tests {
     use super::*;
 
     fn pointers(reason: Option<String>, details: Value) -> Vec<String> {
-        let body = StatusBody {
-            status: AnswerStatus::Accepted,
-            reason,
-            details: Some(details),
-        };
+        let body = StatusBody { status: AnswerStatus::Accepted, reason, details: Some(details) };
         let Err(problem) = body.check() else {
             return vec![];
         };
-        problem
-            .errors()
-            .iter()
-            .map(|fault| fault.pointer.clone())
-            .collect()
+        problem.errors().iter().map(|fault| fault.pointer.clone()).collect()
     }
 
     fn nested(levels: usize) -> Value {
-        (0..levels).fold(json!(1), |inner, level| {
-            if level % 2 == 0 {
-                json!([inner])
-            } else {
-                json!({ "a": inner })
-            }
-        })
+        (0..levels).fold(json!(1), |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({ "a": inner }) })
     }
 
     #[test]
@@ -100,10 +69,7 @@ mod tests {
         assert!(pointers(Some("é".repeat(MAX_REASON)), nested(limits::DEPTH)).is_empty());
         assert!(pointers(None, json!("x".repeat(MAX_DETAILS - 2))).is_empty());
         let long = "x".repeat(MAX_DETAILS - 1);
-        assert_eq!(
-            pointers(Some("x".repeat(MAX_REASON + 1)), json!(long)),
-            ["/reason", "/details"]
-        );
+        assert_eq!(pointers(Some("x".repeat(MAX_REASON + 1)), json!(long)), ["/reason", "/details"]);
         assert_eq!(pointers(None, nested(limits::DEPTH + 1)), ["/details"]);
     }
 }

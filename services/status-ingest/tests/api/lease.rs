@@ -29,15 +29,8 @@ async fn a_lease_hands_out_the_message_that_a_push_would_send() {
     let leased = offers(&answer);
     assert_eq!(leased.len(), 1);
     assert_eq!(leased[0]["delivery_id"], ids[0].to_string());
-    let expires: jiff::Timestamp = leased[0]["lease_expires_at"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    assert!(
-        (59..=61).contains(&expires.duration_since(before).as_secs()),
-        "{expires}"
-    );
+    let expires: jiff::Timestamp = leased[0]["lease_expires_at"].as_str().unwrap().parse().unwrap();
+    assert!((59..=61).contains(&expires.duration_since(before).as_secs()), "{expires}");
     let message = &leased[0]["message"];
     assert_eq!(message["type"], "offer.created");
     assert_eq!(message["data"]["delivery_id"], ids[0].to_string());
@@ -58,32 +51,14 @@ async fn a_lease_takes_the_oldest_and_says_when_to_come_back() {
         ids.extend(server.offered("all", &["books"]).await.1);
     }
     let answer = server.post(LEASE, &key, &json!({ "max": 2 })).await;
-    let leased: Vec<_> = offers(&answer)
-        .iter()
-        .map(|offer| offer["delivery_id"].as_str().unwrap().to_owned())
-        .collect();
+    let leased: Vec<_> =
+        offers(&answer).iter().map(|offer| offer["delivery_id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(leased, [ids[0].to_string(), ids[1].to_string()]);
-    assert_eq!(
-        answer.body()["next_poll_after_seconds"],
-        0,
-        "there may be more"
-    );
+    assert_eq!(answer.body()["next_poll_after_seconds"], 0, "there may be more");
     let answer = server.post(LEASE, &key, &json!({ "max": 2 })).await;
-    assert_eq!(
-        (
-            offers(&answer).len(),
-            &answer.body()["next_poll_after_seconds"]
-        ),
-        (1, &json!(1))
-    );
+    assert_eq!((offers(&answer).len(), &answer.body()["next_poll_after_seconds"]), (1, &json!(1)));
     let answer = server.post(LEASE, &key, &json!({ "max": 2 })).await;
-    assert_eq!(
-        (
-            offers(&answer).len(),
-            &answer.body()["next_poll_after_seconds"]
-        ),
-        (0, &json!(5))
-    );
+    assert_eq!((offers(&answer).len(), &answer.body()["next_poll_after_seconds"]), (0, &json!(5)));
 }
 
 #[tokio::test]
@@ -115,21 +90,10 @@ async fn who_waits_in_vain_is_answered_in_time() {
     let server = Server::start();
     let key = server.party("books").await;
     let began = Instant::now();
-    let answer = server
-        .post(LEASE, &key, &json!({ "wait_seconds": 1 }))
-        .await;
-    assert_eq!(
-        (
-            offers(&answer).len(),
-            &answer.body()["next_poll_after_seconds"]
-        ),
-        (0, &json!(1))
-    );
+    let answer = server.post(LEASE, &key, &json!({ "wait_seconds": 1 })).await;
+    assert_eq!((offers(&answer).len(), &answer.body()["next_poll_after_seconds"]), (0, &json!(1)));
     let took = began.elapsed();
-    assert!(
-        (Duration::from_secs(1)..Duration::from_secs(5)).contains(&took),
-        "{took:?}"
-    );
+    assert!((Duration::from_secs(1)..Duration::from_secs(5)).contains(&took), "{took:?}");
 }
 
 #[tokio::test]
@@ -137,14 +101,7 @@ async fn a_server_may_let_nobody_wait() {
     let server = Server::start_with(Duration::ZERO);
     let key = server.party("books").await;
     let began = Instant::now();
-    assert!(
-        offers(
-            &server
-                .post(LEASE, &key, &json!({ "wait_seconds": 20 }))
-                .await
-        )
-        .is_empty()
-    );
+    assert!(offers(&server.post(LEASE, &key, &json!({ "wait_seconds": 20 })).await).is_empty());
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
@@ -169,11 +126,7 @@ async fn who_hangs_up_while_waiting_has_leased_nothing() {
     let key = server.party("books").await;
     let body = json!({ "wait_seconds": 20 });
     let waiting = server.post(LEASE, &key, &body);
-    assert!(
-        tokio::time::timeout(Duration::from_millis(50), waiting)
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(50), waiting).await.is_err());
     server.offered("all", &["books"]).await;
     assert_eq!(offers(&server.post(LEASE, &key, &json!({})).await).len(), 1);
 }
@@ -194,19 +147,11 @@ async fn a_lease_that_ran_out_is_handed_out_again() {
         action: InboxAction::Extend(soon),
         at: now,
     };
-    server
-        .store
-        .apply(command, Urgency::Ours, None)
-        .await
-        .unwrap();
-    let answer = server
-        .post(LEASE, &key, &json!({ "wait_seconds": 20 }))
-        .await;
+    server.store.apply(command, Urgency::Ours, None).await.unwrap();
+    let answer = server.post(LEASE, &key, &json!({ "wait_seconds": 20 })).await;
     assert_eq!(offers(&answer)[0]["delivery_id"], ids[0].to_string());
     // An acknowledgement after the end of the first lease still counts.
-    let acknowledged = server
-        .post("/v1/inbox/ack", &key, &json!({ "delivery_ids": ids }))
-        .await;
+    let acknowledged = server.post("/v1/inbox/ack", &key, &json!({ "delivery_ids": ids })).await;
     assert_eq!(acknowledged.body()["results"][0]["result"], "acknowledged");
 }
 
@@ -216,18 +161,11 @@ async fn bounds_are_named() {
     let key = server.party("books").await;
     for (body, pointers) in [
         (json!({ "max": 0 }), &["/max"][..]),
-        (
-            json!({ "max": 101, "wait_seconds": 21, "lease_seconds": 9 }),
-            &["/max", "/wait_seconds", "/lease_seconds"],
-        ),
+        (json!({ "max": 101, "wait_seconds": 21, "lease_seconds": 9 }), &["/max", "/wait_seconds", "/lease_seconds"]),
         (json!({ "max": "10" }), &["/max"]),
         (json!({ "max": 1.5 }), &["/max"]),
         (json!({ "wait": 1 }), &["/wait"]),
     ] {
-        assert_eq!(
-            server.post(LEASE, &key, &body).await.pointers(),
-            pointers,
-            "{body}"
-        );
+        assert_eq!(server.post(LEASE, &key, &body).await.pointers(), pointers, "{body}");
     }
 }

@@ -67,9 +67,7 @@ impl Answer {
         assert_eq!(self.status, 422, "{}", self.text);
         let body = self.body();
         let errors = body["errors"].as_array().into_iter().flatten();
-        errors
-            .map(|error| error["pointer"].as_str().unwrap().to_owned())
-            .collect()
+        errors.map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
     }
 }
 
@@ -83,11 +81,7 @@ impl Server {
         let vault = Vault::new(&"0123456789abcdef0123456789abcdef".to_owned().into()).unwrap();
         let store = Embedded::open(Options::new(folder.path().to_owned(), vault)).unwrap();
         let identity = LocalIdentity::open(&folder.path().join("key"), ISSUER).unwrap();
-        let expected = Expected {
-            issuer: ISSUER.to_owned(),
-            audience: AUDIENCE.to_owned(),
-            operator_group: None,
-        };
+        let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), operator_group: None };
         let randomness = Arc::new(OsRandomness::new().unwrap());
         let (closing, stop) = watch::channel(false);
         let deps = Deps {
@@ -102,50 +96,26 @@ impl Server {
             max_wait,
             closing: stop,
         };
-        Self {
-            app: status_ingest::app(deps),
-            store,
-            closing,
-            randomness,
-            _folder: folder,
-        }
+        Self { app: status_ingest::app(deps), store, closing, randomness, _folder: folder }
     }
 
     /// A POST with a JSON text, or with no body if that is empty.
-    pub(crate) async fn post_with(
-        &self,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Answer {
+    pub(crate) async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = Request::post(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self
-            .app
-            .clone()
-            .oneshot(request.body(Body::from(body.to_owned())).unwrap())
-            .await
-            .unwrap();
+        let response = self.app.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
         if parts.status != 200 {
-            assert_eq!(
-                parts.headers["content-type"], "application/problem+json",
-                "{text}"
-            );
+            assert_eq!(parts.headers["content-type"], "application/problem+json", "{text}");
         }
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text,
-        }
+        Answer { status: parts.status, headers: parts.headers, text }
     }
 
     pub(crate) async fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
-        self.post_with(path, &[("x-api-key", key)], &body.to_string())
-            .await
+        self.post_with(path, &[("x-api-key", key)], &body.to_string()).await
     }
 
     /// A party with a key for `prod`.
@@ -167,10 +137,7 @@ impl Server {
             }),
         };
         let command = PartyCommand::Join(Box::new(whole), key);
-        self.store
-            .apply_to_party(party, command, "test".to_owned(), now, None)
-            .await
-            .unwrap();
+        self.store.apply_to_party(party, command, "test".to_owned(), now, None).await.unwrap();
         text
     }
 
@@ -179,10 +146,7 @@ impl Server {
         let party: PartyId = id.parse().unwrap();
         let (text, key) = self.fresh_key(&party, environment);
         let command = PartyCommand::AddKey(key);
-        self.store
-            .apply_to_party(party, command, "test".to_owned(), SystemClock.now(), None)
-            .await
-            .unwrap();
+        self.store.apply_to_party(party, command, "test".to_owned(), SystemClock.now(), None).await.unwrap();
         text
     }
 
@@ -200,42 +164,17 @@ impl Server {
     }
 
     /// A request, offered to these parties.
-    pub(crate) async fn offered(
-        &self,
-        mode: &str,
-        parties: &[&str],
-    ) -> (RequestId, Vec<DeliveryId>) {
+    pub(crate) async fn offered(&self, mode: &str, parties: &[&str]) -> (RequestId, Vec<DeliveryId>) {
         let now = SystemClock.now();
         let id = RequestId(self.randomness.uuid(now));
         let body = json!({ "category": "books", "mode": mode }).to_string();
         let request = intake::from_api(body.as_bytes(), "usr_1".parse().unwrap()).unwrap();
-        self.store
-            .apply(
-                Create {
-                    id,
-                    request,
-                    at: now,
-                },
-                Urgency::Ours,
-                None,
-            )
-            .await
-            .unwrap();
+        self.store.apply(Create { id, request, at: now }, Urgency::Ours, None).await.unwrap();
         let environment = Environment::Prod;
         let parties: Vec<PartyId> = parties.iter().map(|party| party.parse().unwrap()).collect();
-        let offers = parties
-            .iter()
-            .map(|party| delivery_id(id, party, environment, 1))
-            .collect();
-        let whole = MakeOffers {
-            request: id,
-            environment,
-            parties,
-            last_of: None,
-            registry_version: 1,
-            cause: None,
-            at: now,
-        };
+        let offers = parties.iter().map(|party| delivery_id(id, party, environment, 1)).collect();
+        let whole =
+            MakeOffers { request: id, environment, parties, last_of: None, registry_version: 1, cause: None, at: now };
         for batch in MakeOffers::batches(whole) {
             self.store.apply(batch, Urgency::Ours, None).await.unwrap();
         }

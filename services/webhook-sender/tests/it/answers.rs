@@ -13,17 +13,12 @@ use crate::stub::{Reply, Stub, attempt, attempt_within};
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
 fn answered(status: u16) -> Outcome {
-    Outcome::Answered {
-        status,
-        retry_after: None,
-    }
+    Outcome::Answered { status, retry_after: None }
 }
 
 #[tokio::test]
 async fn a_status_is_reported_with_the_answers_text() {
-    for status in [
-        200, 201, 204, 299, 400, 404, 410, 429, 500, 503, 599, 600, 999,
-    ] {
+    for status in [200, 201, 204, 299, 400, 404, 410, 429, 500, 503, 599, 600, 999] {
         let body = if status == 204 { "" } else { "thanks: é" };
         let stub = Stub::start(move |_, _| Reply::with(status, "", body)).await;
         let report = attempt(&stub.url("/")).await;
@@ -43,10 +38,7 @@ async fn retry_after_is_read() {
     ] {
         let stub = Stub::start(move |_, _| Reply::with(503, header, "")).await;
         let report = attempt(&stub.url("/")).await;
-        let outcome = Outcome::Answered {
-            status: 503,
-            retry_after: expected,
-        };
+        let outcome = Outcome::Answered { status: 503, retry_after: expected };
         assert_eq!(report.outcome, outcome, "{header:?}");
     }
 }
@@ -79,11 +71,7 @@ async fn an_endpoint_that_says_nothing_times_out() {
 #[tokio::test]
 async fn an_endpoint_whose_headers_never_end_is_cut_off() {
     for first in ["HTTP/1.1 200 OK\r\n", ""] {
-        let again = if first.is_empty() {
-            "HTTP/1.1 100 Continue\r\n\r\n"
-        } else {
-            "x: y\r\n"
-        };
+        let again = if first.is_empty() { "HTTP/1.1 100 Continue\r\n\r\n" } else { "x: y\r\n" };
         let stub = Stub::start(move |_, _| Reply::Endless(first.into(), again.into())).await;
         let report = attempt_within(&stub.url("/"), 500).await;
         let failed = [Failure::Timeout, Failure::MalformedAnswer].map(Outcome::Failed);
@@ -94,21 +82,15 @@ async fn an_endpoint_whose_headers_never_end_is_cut_off() {
 #[tokio::test]
 async fn a_body_that_stalls_does_not_undo_a_delivery_or_hold_it_up() {
     let stalling = |head: &str| Reply::Stall(format!("HTTP/1.1 {head}\r\n\r\nsome of it").into());
-    for (head, status) in [
-        ("200 OK\r\ncontent-length: 1000", 200),
-        ("202 Accepted", 202),
-        ("500 Oops\r\ncontent-length: 1000", 500),
-    ] {
+    for (head, status) in
+        [("200 OK\r\ncontent-length: 1000", 200), ("202 Accepted", 202), ("500 Oops\r\ncontent-length: 1000", 500)]
+    {
         let stub = Stub::start(move |_, _| stalling(head)).await;
         let began = Instant::now();
         let report = attempt(&stub.url("/")).await;
         assert_eq!(report.outcome, answered(status));
         assert_eq!(report.answer, "some of it");
-        assert!(
-            began.elapsed() < Duration::from_secs(3),
-            "{:?}",
-            began.elapsed()
-        );
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     }
 }
 
@@ -166,34 +148,18 @@ async fn what_is_not_http_is_told_apart_from_silence() {
     ] {
         let stub = Stub::start(move |_, _| Reply::Close(garbage.into())).await;
         let report = attempt(&stub.url("/")).await;
-        assert_eq!(
-            report.outcome,
-            Outcome::Failed(Failure::MalformedAnswer),
-            "{garbage:?}"
-        );
-        assert!(
-            report.detail.is_some_and(|detail| !detail.is_empty()),
-            "{garbage:?}"
-        );
+        assert_eq!(report.outcome, Outcome::Failed(Failure::MalformedAnswer), "{garbage:?}");
+        assert!(report.detail.is_some_and(|detail| !detail.is_empty()), "{garbage:?}");
     }
 }
 
 #[tokio::test]
 async fn a_connection_that_ends_before_the_answer_is_lost() {
-    let cut: fn() -> Vec<Reply> = || {
-        vec![
-            Reply::Close(Vec::new()),
-            Reply::Close(b"HTTP/1.1 200".to_vec()),
-            Reply::Reset,
-        ]
-    };
+    let cut: fn() -> Vec<Reply> =
+        || vec![Reply::Close(Vec::new()), Reply::Close(b"HTTP/1.1 200".to_vec()), Reply::Reset];
     for number in 0..cut().len() {
         let stub = Stub::start(move |_, _| cut().swap_remove(number)).await;
         let report = attempt(&stub.url("/")).await;
-        assert_eq!(
-            report.outcome,
-            Outcome::Failed(Failure::ConnectionLost),
-            "{number}"
-        );
+        assert_eq!(report.outcome, Outcome::Failed(Failure::ConnectionLost), "{number}");
     }
 }

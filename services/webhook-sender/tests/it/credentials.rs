@@ -10,9 +10,7 @@ use crate::stub::{BODY, Received, Stub, send, sender, settings};
 async fn sent(auth: Value) -> Received {
     let stub = Stub::always(200).await;
     let sender = sender(true, 5_000);
-    let endpoint = sender
-        .endpoint(&settings(&stub.url("/hook?a=1"), auth))
-        .unwrap();
+    let endpoint = sender.endpoint(&settings(&stub.url("/hook?a=1"), auth)).unwrap();
     assert_eq!(send(&sender, &endpoint).await.status_code(), Some(200));
     stub.received().remove(0)
 }
@@ -23,20 +21,12 @@ async fn a_message_is_posted_as_it_is_with_its_id_and_time() {
     assert_eq!(request.line, "POST /hook?a=1 HTTP/1.1");
     assert_eq!(request.body, BODY);
     assert_eq!(request.header("content-type"), Some("application/json"));
-    assert_eq!(
-        request.header("content-length"),
-        Some(BODY.len().to_string().as_str())
-    );
+    assert_eq!(request.header("content-length"), Some(BODY.len().to_string().as_str()));
     assert_eq!(request.header("transfer-encoding"), None);
     let id = format!("msg_{}", "ab".repeat(16));
     assert_eq!(request.header("webhook-id"), Some(id.as_str()));
     assert_eq!(request.header("webhook-timestamp"), Some("1800000000"));
-    assert!(
-        request
-            .header("user-agent")
-            .unwrap()
-            .starts_with("marketplace-gateway/")
-    );
+    assert!(request.header("user-agent").unwrap().starts_with("marketplace-gateway/"));
     assert_eq!(request.header("authorization"), None);
 }
 
@@ -57,14 +47,9 @@ async fn an_api_key_may_be_an_authorization_header() {
 /// The example of RFC 7617, section 2, and the one of 2.1 (UTF-8).
 #[tokio::test]
 async fn basic_is_encoded_as_the_rfc_says() {
-    for (username, password, expected) in [
-        (
-            "Aladdin",
-            "open sesame",
-            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
-        ),
-        ("test", "123£", "Basic dGVzdDoxMjPCow=="),
-    ] {
+    for (username, password, expected) in
+        [("Aladdin", "open sesame", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), ("test", "123£", "Basic dGVzdDoxMjPCow==")]
+    {
         let auth = json!({"type": "basic", "username": username, "password": password});
         assert_eq!(sent(auth).await.header("authorization"), Some(expected));
     }
@@ -81,10 +66,7 @@ async fn a_value_that_would_inject_a_header_makes_no_endpoint() {
             other => panic!("{other:?}"),
         }
         let refused = sender(true, 5_000).endpoint(&settings);
-        assert!(
-            matches!(refused, Err(EndpointError::HeaderValue(_))),
-            "{injected:?}"
-        );
+        assert!(matches!(refused, Err(EndpointError::HeaderValue(_))), "{injected:?}");
     }
 }
 
@@ -98,13 +80,8 @@ async fn secrets_are_not_in_debug_text() {
             "client_id": "market", "client_secret": "s3cret",
         }),
     ] {
-        let endpoint = sender(true, 5_000)
-            .endpoint(&settings("http://127.0.0.1:9/", auth))
-            .unwrap();
+        let endpoint = sender(true, 5_000).endpoint(&settings("http://127.0.0.1:9/", auth)).unwrap();
         let text = format!("{endpoint:?}");
-        assert!(
-            !text.contains("s3cret") && !text.contains("Basic "),
-            "{text}"
-        );
+        assert!(!text.contains("s3cret") && !text.contains("Basic "), "{text}");
     }
 }

@@ -18,10 +18,7 @@ async fn guarded(settings: &PushSettings) -> AttemptReport {
 
 fn refused(report: &AttemptReport) -> bool {
     report.outcome == Outcome::Failed(Failure::AddressRefused)
-        && report
-            .detail
-            .as_ref()
-            .is_some_and(|detail| !detail.is_empty())
+        && report.detail.as_ref().is_some_and(|detail| !detail.is_empty())
 }
 
 /// The settings were stored when private endpoints were still allowed; a server listens there.
@@ -30,15 +27,7 @@ async fn loopback_is_refused_in_every_spelling_though_a_server_listens() {
     let stub = Stub::always(200).await;
     let port = stub.address.port();
     for scheme in ["http", "https"] {
-        for host in [
-            "127.0.0.1",
-            "localhost",
-            "[::1]",
-            "[::ffff:127.0.0.1]",
-            "2130706433",
-            "0x7f.1",
-            "0.0.0.0",
-        ] {
+        for host in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "0.0.0.0"] {
             let url = format!("{scheme}://{host}:{port}/");
             let report = guarded(&settings(&url, json!({"type": "none"}))).await;
             assert!(refused(&report), "{url} {report:?}");
@@ -60,12 +49,7 @@ async fn loopback_is_called_when_allowed() {
 async fn metadata_is_refused_even_when_private_endpoints_are_allowed() {
     for allow_private in [false, true] {
         let sender = sender(allow_private, 5_000);
-        for host in [
-            "169.254.169.254",
-            "[fe80::1]",
-            "[fd00:ec2::254]",
-            "100.100.100.200",
-        ] {
+        for host in ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "100.100.100.200"] {
             // Nobody could store such settings today; these come from damaged or forged storage.
             let stored = json!({
                 "url": format!("http://{host}/latest/meta-data/"), "transport": "direct",
@@ -100,8 +84,6 @@ async fn a_redirect_to_a_private_address_is_not_followed() {
     let location = format!("location: http://{}/\r\n", inside.local_addr().unwrap());
     let stub = Stub::start(move |_, _| Reply::with(307, &location, "")).await;
     assert_eq!(attempt(&stub.url("/")).await.status_code(), Some(307));
-    let nobody_came = tokio::time::timeout(std::time::Duration::ZERO, inside.accept())
-        .await
-        .is_err();
+    let nobody_came = tokio::time::timeout(std::time::Duration::ZERO, inside.accept()).await.is_err();
     assert!(nobody_came);
 }

@@ -35,10 +35,7 @@ pub(crate) struct Received {
 impl Received {
     /// The one header of this name; a header that is there twice is a fault of ours.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self
-            .headers
-            .iter()
-            .filter(|(found, _)| found.eq_ignore_ascii_case(name));
+        let mut values = self.headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name));
         let value = values.next().map(|(_, value)| value.as_str());
         assert!(values.next().is_none(), "{name} is there twice: {self:?}");
         value
@@ -63,10 +60,7 @@ impl Reply {
     /// An answer with a status, more headers (each ended by CR LF) and a body.
     pub(crate) fn with(status: u16, headers: &str, body: &str) -> Self {
         let length = body.len();
-        Self::Send(
-            format!("HTTP/1.1 {status} Status\r\n{headers}content-length: {length}\r\n\r\n{body}")
-                .into_bytes(),
-        )
+        Self::Send(format!("HTTP/1.1 {status} Status\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes())
     }
 
     pub(crate) fn status(status: u16) -> Self {
@@ -83,15 +77,10 @@ pub(crate) struct Stub {
 
 impl Stub {
     /// Answers the `n`-th request (from 0) with `reply(n, request)`.
-    pub(crate) async fn start(
-        reply: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) async fn start(reply: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stub = Self {
-            address: listener.local_addr().unwrap(),
-            received: Arc::default(),
-            connections: Arc::default(),
-        };
+        let stub =
+            Self { address: listener.local_addr().unwrap(), received: Arc::default(), connections: Arc::default() };
         let (received, connections) = (Arc::clone(&stub.received), Arc::clone(&stub.connections));
         let reply = Arc::new(reply);
         tokio::spawn(async move {
@@ -170,14 +159,8 @@ async fn read(stream: &mut TcpStream) -> Option<Received> {
             (name.to_owned(), value.to_owned())
         })
         .collect();
-    let mut request = Received {
-        line,
-        headers,
-        body: String::new(),
-    };
-    let length = request
-        .header("content-length")
-        .map_or(0, |value| value.parse().unwrap());
+    let mut request = Received { line, headers, body: String::new() };
+    let length = request.header("content-length").map_or(0, |value| value.parse().unwrap());
     while bytes.len() < head_end + 4 + length {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
@@ -209,19 +192,11 @@ pub(crate) fn oauth(stub: &Stub, tokens: &Stub) -> PushSettings {
 
 pub(crate) fn sender(allow_private: bool, timeout_ms: u64) -> Sender {
     let timeout = Duration::from_millis(timeout_ms);
-    Sender::new(&SenderConfig {
-        allow_private,
-        timeout,
-        ..SenderConfig::default()
-    })
-    .unwrap()
+    Sender::new(&SenderConfig { allow_private, timeout, ..SenderConfig::default() }).unwrap()
 }
 
 pub(crate) fn message() -> OutgoingMessage {
-    OutgoingMessage {
-        id: MessageId([0xab; 16]),
-        body: BODY.into(),
-    }
+    OutgoingMessage { id: MessageId([0xab; 16]), body: BODY.into() }
 }
 
 /// One attempt at an endpoint without credentials, with 5 s of time.
@@ -231,9 +206,7 @@ pub(crate) async fn attempt(url: &str) -> AttemptReport {
 
 pub(crate) async fn attempt_within(url: &str, timeout_ms: u64) -> AttemptReport {
     let sender = sender(true, timeout_ms);
-    let endpoint = sender
-        .endpoint(&settings(url, json!({"type": "none"})))
-        .unwrap();
+    let endpoint = sender.endpoint(&settings(url, json!({"type": "none"}))).unwrap();
     send(&sender, &endpoint).await
 }
 

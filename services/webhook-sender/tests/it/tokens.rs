@@ -16,18 +16,12 @@ async fn token_server() -> Stub {
 }
 
 fn token(number: usize, expires_in: u32) -> Reply {
-    let answer = format!(
-        r#"{{"access_token": "token-{number}", "token_type": "Bearer", "expires_in": {expires_in}}}"#
-    );
+    let answer = format!(r#"{{"access_token": "token-{number}", "token_type": "Bearer", "expires_in": {expires_in}}}"#);
     Reply::with(200, "content-type: application/json\r\n", &answer)
 }
 
 fn bearer(request: &Received) -> &str {
-    request
-        .header("authorization")
-        .unwrap()
-        .strip_prefix("Bearer ")
-        .unwrap()
+    request.header("authorization").unwrap().strip_prefix("Bearer ").unwrap()
 }
 
 #[tokio::test]
@@ -38,27 +32,15 @@ async fn a_token_is_asked_for_as_the_rfc_says_and_used_again() {
     for _ in 0..10 {
         assert_eq!(send(&sender, &endpoint).await.status_code(), Some(200));
     }
-    assert!(
-        stub.received()
-            .iter()
-            .all(|request| bearer(request) == "token-0")
-    );
-    let [asked] = &tokens.received()[..] else {
-        panic!("one token is enough")
-    };
+    assert!(stub.received().iter().all(|request| bearer(request) == "token-0"));
+    let [asked] = &tokens.received()[..] else { panic!("one token is enough") };
     assert_eq!(asked.line, "POST /token HTTP/1.1");
-    assert_eq!(
-        asked.header("content-type"),
-        Some("application/x-www-form-urlencoded")
-    );
+    assert_eq!(asked.header("content-type"), Some("application/x-www-form-urlencoded"));
     assert_eq!(asked.header("accept"), Some("application/json"));
     // `market+place:s3cret%2F%2B%25`, each part form-encoded (RFC 6749, 2.3.1).
     let basic = "Basic bWFya2V0K3BsYWNlOnMzY3JldCUyRiUyQiUyNQ==";
     assert_eq!(asked.header("authorization"), Some(basic));
-    assert_eq!(
-        asked.body,
-        "grant_type=client_credentials&scope=offers%3Awrite+offers%3Aread"
-    );
+    assert_eq!(asked.body, "grant_type=client_credentials&scope=offers%3Awrite+offers%3Aread");
     assert_eq!(asked.header("webhook-id"), None);
 }
 
@@ -68,11 +50,7 @@ async fn many_attempts_at_once_ask_for_one_token() {
     let sender = sender(true, 5_000);
     let endpoint = sender.endpoint(&oauth(&stub, &tokens)).unwrap();
     let reports = join_all((0..50).map(|_| send(&sender, &endpoint))).await;
-    assert!(
-        reports
-            .iter()
-            .all(|report| report.status_code() == Some(200))
-    );
+    assert!(reports.iter().all(|report| report.status_code() == Some(200)));
     assert_eq!(tokens.received().len(), 1);
 }
 
@@ -90,18 +68,11 @@ async fn a_token_that_is_refused_is_replaced_within_the_attempt() {
         for _ in 0..3 {
             assert_eq!(send(&sender, &endpoint).await.status_code(), Some(200));
         }
-        let used: Vec<_> = stub
-            .received()
-            .iter()
-            .map(|request| bearer(request).to_owned())
-            .collect();
+        let used: Vec<_> = stub.received().iter().map(|request| bearer(request).to_owned()).collect();
         assert_eq!(used, ["token-0", "token-0", "token-1", "token-1"]);
         assert_eq!(tokens.received().len(), 2);
-        let ids: Vec<_> = stub
-            .received()
-            .iter()
-            .map(|request| request.header("webhook-id").map(str::to_owned))
-            .collect();
+        let ids: Vec<_> =
+            stub.received().iter().map(|request| request.header("webhook-id").map(str::to_owned)).collect();
         assert!(ids.iter().all(|id| *id == ids[0]));
     }
 }
@@ -117,11 +88,7 @@ async fn many_attempts_that_are_refused_at_once_share_the_new_token() {
     let sender = sender(true, 5_000);
     let endpoint = sender.endpoint(&oauth(&stub, &tokens)).unwrap();
     let reports = join_all((0..50).map(|_| send(&sender, &endpoint))).await;
-    assert!(
-        reports
-            .iter()
-            .all(|report| report.status_code() == Some(200))
-    );
+    assert!(reports.iter().all(|report| report.status_code() == Some(200)));
     assert_eq!(tokens.received().len(), 2);
 }
 
@@ -154,11 +121,7 @@ async fn a_token_that_has_expired_is_replaced_beforehand() {
     for _ in 0..3 {
         assert_eq!(send(&sender, &endpoint).await.status_code(), Some(200));
     }
-    let used: Vec<_> = stub
-        .received()
-        .iter()
-        .map(|request| bearer(request).to_owned())
-        .collect();
+    let used: Vec<_> = stub.received().iter().map(|request| bearer(request).to_owned()).collect();
     assert_eq!(used, ["token-0", "token-1", "token-2"]);
 }
 
@@ -186,11 +149,7 @@ async fn no_token_is_an_outcome_of_its_own_and_the_endpoint_is_not_called() {
         let sender = sender(true, 5_000);
         let endpoint = sender.endpoint(&oauth(&stub, &tokens)).unwrap();
         let report = send(&sender, &endpoint).await;
-        assert_eq!(
-            report.outcome,
-            Outcome::Failed(Failure::TokenFailed),
-            "{number} {report:?}"
-        );
+        assert_eq!(report.outcome, Outcome::Failed(Failure::TokenFailed), "{number} {report:?}");
         let detail = report.detail.unwrap();
         assert!(detail.starts_with("the token endpoint: "), "{detail}");
         assert!(stub.received().is_empty());
@@ -205,16 +164,8 @@ async fn a_token_endpoint_that_is_silent_costs_no_more_than_the_attempts_time() 
     let endpoint = Arc::new(sender.endpoint(&oauth(&stub, &tokens)).unwrap());
     let began = Instant::now();
     let reports = join_all((0..20).map(|_| send(&sender, &endpoint))).await;
-    assert!(
-        reports
-            .iter()
-            .all(|report| report.outcome == Outcome::Failed(Failure::TokenFailed))
-    );
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(reports.iter().all(|report| report.outcome == Outcome::Failed(Failure::TokenFailed)));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
@@ -224,15 +175,8 @@ async fn attempts_that_wait_for_the_same_token_share_its_failure() {
     let sender = sender(true, 5_000);
     let endpoint = sender.endpoint(&oauth(&stub, &tokens)).unwrap();
     let reports = join_all((0..50).map(|_| send(&sender, &endpoint))).await;
-    assert!(
-        reports
-            .iter()
-            .all(|report| report.outcome == Outcome::Failed(Failure::TokenFailed))
-    );
+    assert!(reports.iter().all(|report| report.outcome == Outcome::Failed(Failure::TokenFailed)));
     assert_eq!(tokens.received().len(), 1);
-    assert_eq!(
-        send(&sender, &endpoint).await.outcome,
-        Outcome::Failed(Failure::TokenFailed)
-    );
+    assert_eq!(send(&sender, &endpoint).await.outcome, Outcome::Failed(Failure::TokenFailed));
     assert_eq!(tokens.received().len(), 2);
 }

@@ -61,9 +61,7 @@ impl Mix {
 pub(crate) fn filters(mix: Mix, events: &[Fields<'_>]) -> Vec<Pattern> {
     let mut random = Random(0x5eed);
     let pattern = |value: Value| Pattern::from_value(&value).expect("a pattern");
-    let mut filters: Vec<Pattern> = (0..MATCHES)
-        .map(|number| pattern(mix.matching(number)))
-        .collect();
+    let mut filters: Vec<Pattern> = (0..MATCHES).map(|number| pattern(mix.matching(number))).collect();
     while filters.len() < MANY {
         let filter = pattern(mix.filter(&mut random));
         if !events.iter().any(|event| filter.matches(event)) {
@@ -110,10 +108,7 @@ const REGIONS: usize = 40;
 const COLOURS: usize = 12;
 
 fn category(number: usize) -> String {
-    format!(
-        "goods/{}/category-{number}",
-        ["office", "garden", "kitchen"][number % 3]
-    )
+    format!("goods/{}/category-{number}", ["office", "garden", "kitchen"][number % 3])
 }
 
 fn region(number: usize) -> String {
@@ -124,12 +119,7 @@ fn colour(number: usize) -> String {
     format!("colour-{number}")
 }
 
-fn several(
-    random: &mut Random,
-    most: usize,
-    value: impl Fn(usize) -> String,
-    of: usize,
-) -> Vec<String> {
+fn several(random: &mut Random, most: usize, value: impl Fn(usize) -> String, of: usize) -> Vec<String> {
     let count = random.below(most) + 1;
     (0..count).map(|_| value(random.below(of))).collect()
 }

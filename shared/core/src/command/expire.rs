@@ -32,16 +32,9 @@ impl Command for Expire {
     }
 
     fn decide(&self, state: &Aggregate) -> Result<Decision<()>, Refusal> {
-        let mut offer = state
-            .offer(self.delivery_id)
-            .ok_or(Refusal::NotFound)?
-            .clone();
+        let mut offer = state.offer(self.delivery_id).ok_or(Refusal::NotFound)?.clone();
         let over = |created: Timestamp| self.at.duration_since(created) >= INBOX_LIFETIME;
-        if offer
-            .message
-            .take_if(|message| over(message.created_at))
-            .is_none()
-        {
+        if offer.message.take_if(|message| over(message.created_at)).is_none() {
             return Ok(Decision::unchanged(()));
         }
         let mut change = Change::default();

@@ -8,12 +8,7 @@ use event_schema::{
 use jiff::Timestamp;
 
 use super::{Change, Command, Decision, Needs, Refusal};
-use crate::{
-    fact::Fact,
-    lifecycle::OfferState,
-    offer::Offer,
-    request::Aggregate,
-};
+use crate::{fact::Fact, lifecycle::OfferState, offer::Offer, request::Aggregate};
 
 /// What a party does with one offer in its inbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,10 +73,7 @@ impl Command for UseInbox {
         let Some(facts) = self.act(&mut offer) else {
             return Ok(Decision::unchanged(InboxResult::Already));
         };
-        Ok(Decision {
-            change: Change { offers: vec![offer], facts, ..Change::default() },
-            reply: InboxResult::Done,
-        })
+        Ok(Decision { change: Change { offers: vec![offer], facts, ..Change::default() }, reply: InboxResult::Done })
     }
 }
 
@@ -110,10 +102,7 @@ impl UseInbox {
 
     /// An acknowledgement of the offer does not swallow a withdrawal that the party has not seen yet.
     fn acknowledge(offer: &mut Offer) -> Option<Fact> {
-        let kind = offer
-            .message
-            .take_if(|message| message.leased || message.kind == MessageType::OfferCreated)?
-            .kind;
+        let kind = offer.message.take_if(|message| message.leased || message.kind == MessageType::OfferCreated)?.kind;
         offer.told = true;
         if matches!(offer.state, OfferState::Pending | OfferState::Sent | OfferState::Failed) {
             offer.state = OfferState::Delivered;

@@ -38,10 +38,7 @@ impl Command for RecordNotice {
         state.head.as_ref().ok_or(Refusal::NotFound)?;
         let change = Change {
             notice: Some((self.sequence, self.channel)),
-            facts: vec![Fact::UserTold {
-                channel: self.channel.to_owned(),
-                of: self.sequence,
-            }],
+            facts: vec![Fact::UserTold { channel: self.channel.to_owned(), of: self.sequence }],
             cause: Some(self.sequence),
             ..Change::default()
         };

@@ -60,27 +60,14 @@ impl Command for RecordAttempt {
 
     fn decide(&self, state: &Aggregate) -> Result<Decision<Option<Timestamp>>, Refusal> {
         let before = state.offer(self.delivery_id).ok_or(Refusal::NotFound)?;
-        let mut offer = Offer {
-            attempts: before.attempts + 1,
-            told: true,
-            ..before.clone()
-        };
+        let mut offer = Offer { attempts: before.attempts + 1, told: true, ..before.clone() };
         let mut facts = Vec::new();
-        if offer
-            .message
-            .as_ref()
-            .is_some_and(|message| message.kind == self.attempt.message)
-        {
+        if offer.message.as_ref().is_some_and(|message| message.kind == self.attempt.message) {
             facts.extend(self.settle(&mut offer));
-        } else if offer.state == OfferState::Withdrawn
-            && self.attempt.message == MessageType::OfferCreated
-        {
+        } else if offer.state == OfferState::Withdrawn && self.attempt.message == MessageType::OfferCreated {
             self.tell_of_the_withdrawal(before, &mut offer);
         }
-        let due = offer
-            .message
-            .as_ref()
-            .and_then(|message| message.next_attempt_at);
+        let due = offer.message.as_ref().and_then(|message| message.next_attempt_at);
         let change = Change {
             offers: vec![offer],
             attempt: Some((self.delivery_id, self.attempt.clone())),
@@ -102,10 +89,7 @@ impl RecordAttempt {
         match &self.disposition {
             Disposition::Delivered => {
                 offer.message = None;
-                if matches!(
-                    offer.state,
-                    OfferState::Pending | OfferState::Sent | OfferState::Failed
-                ) {
+                if matches!(offer.state, OfferState::Pending | OfferState::Sent | OfferState::Failed) {
                     offer.state = OfferState::Delivered;
                 }
                 Some(Fact::delivered(offer, self.attempt.message, Via::Push))
@@ -114,8 +98,7 @@ impl RecordAttempt {
                 // A lease taken meanwhile holds the next push back; a message that was dead stays dead.
                 if message.dead.is_none() {
                     let leased_until = message.is_leased(self.at).then_some(message.available_at);
-                    message.next_attempt_at =
-                        Some(leased_until.map_or(*at, |until| until.max(*at)));
+                    message.next_attempt_at = Some(leased_until.map_or(*at, |until| until.max(*at)));
                 }
                 None
             }
@@ -127,10 +110,7 @@ impl RecordAttempt {
             }),
             Disposition::Dead(reason) => {
                 message.next_attempt_at = None;
-                message.dead = Some(DeadLetter {
-                    at: self.at,
-                    reason: reason.clone(),
-                });
+                message.dead = Some(DeadLetter { at: self.at, reason: reason.clone() });
                 if matches!(offer.state, OfferState::Pending | OfferState::Sent) {
                     offer.state = OfferState::Failed;
                 }

@@ -39,19 +39,9 @@ impl MakeOffers {
     #[must_use]
     pub fn batches(whole: Self) -> Vec<Self> {
         let total = u32::try_from(whole.parties.len()).unwrap_or(u32::MAX);
-        let empty = || Self {
-            parties: Vec::new(),
-            last_of: None,
-            ..whole.clone()
-        };
-        let mut batches: Vec<Self> = whole
-            .parties
-            .chunks(MAX_OFFERS)
-            .map(|chunk| Self {
-                parties: chunk.to_vec(),
-                ..empty()
-            })
-            .collect();
+        let empty = || Self { parties: Vec::new(), last_of: None, ..whole.clone() };
+        let mut batches: Vec<Self> =
+            whole.parties.chunks(MAX_OFFERS).map(|chunk| Self { parties: chunk.to_vec(), ..empty() }).collect();
         if batches.is_empty() {
             batches.push(empty());
         }
@@ -88,20 +78,11 @@ impl Command for MakeOffers {
         if head.routed.is_some() || head.cancelled_at.is_some() {
             return Ok(Decision::unchanged(()));
         }
-        let mut change = Change {
-            cause: self.cause,
-            ..Change::default()
-        };
+        let mut change = Change { cause: self.cause, ..Change::default() };
         // Somebody may have won on the strength of an earlier batch: then nobody else is told any more.
         let still_open = self.parties.iter().filter(|_| head.winner.is_none());
         for party in still_open {
-            let offer = Offer::new(
-                self.request,
-                party.clone(),
-                self.environment,
-                FIRST_ROUND,
-                self.at,
-            );
+            let offer = Offer::new(self.request, party.clone(), self.environment, FIRST_ROUND, self.at);
             if state.offer(offer.delivery_id).is_none() {
                 change.facts.push(Fact::offer_created(&offer));
                 change.offers.push(offer);
@@ -110,15 +91,8 @@ impl Command for MakeOffers {
         if let Some(offers) = self.last_of {
             let made = u32::try_from(state.offers.len()).unwrap_or(u32::MAX);
             let offers = offers.max(made);
-            let routed = Routed {
-                at: self.at,
-                offers,
-                registry_version: self.registry_version,
-            };
-            change.head = Some(crate::request::Head {
-                routed: Some(routed),
-                ..head.clone()
-            });
+            let routed = Routed { at: self.at, offers, registry_version: self.registry_version };
+            change.head = Some(crate::request::Head { routed: Some(routed), ..head.clone() });
             if offers == 0 {
                 change.facts.push(Fact::RequestUnmatched);
             }

@@ -93,10 +93,7 @@ impl EndpointUrl {
         if text.len() > MAX_LENGTH {
             return Err(UrlFault::TooLong);
         }
-        if text
-            .chars()
-            .any(|character| character.is_control() || character.is_whitespace())
-        {
+        if text.chars().any(|character| character.is_control() || character.is_whitespace()) {
             return Err(UrlFault::IllegalCharacter);
         }
         let url = Url::parse(text).map_err(UrlFault::Malformed)?;

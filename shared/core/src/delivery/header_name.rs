@@ -33,14 +33,7 @@ const RESERVED: [&str; 21] = [
 ];
 
 /// Families of such headers; `webhook-` is ours (Standard Webhooks).
-const RESERVED_PREFIXES: [&str; 6] = [
-    "access-control-",
-    "content-",
-    "if-",
-    "proxy-",
-    "sec-",
-    "webhook-",
-];
+const RESERVED_PREFIXES: [&str; 6] = ["access-control-", "content-", "if-", "proxy-", "sec-", "webhook-"];
 
 /// A legal header name (RFC 9110, 5.1) that is free for an API key, as the party wrote it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -75,15 +68,9 @@ impl TryFrom<String> for HeaderName {
             return Err(HeaderNameFault::NotAToken);
         }
         let lower = name.to_ascii_lowercase();
-        let reserved = RESERVED.contains(&lower.as_str())
-            || RESERVED_PREFIXES
-                .iter()
-                .any(|prefix| lower.starts_with(prefix));
-        if reserved {
-            Err(HeaderNameFault::Reserved)
-        } else {
-            Ok(Self(name))
-        }
+        let reserved =
+            RESERVED.contains(&lower.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix));
+        if reserved { Err(HeaderNameFault::Reserved) } else { Ok(Self(name)) }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    Auth, AuthInput, AuthType, DeliveryInput, DeliveryMode, DeliverySettings, EndpointUrl,
-    HeaderName, MASK, MaxAge, PushSettings, RateLimit, Secret, Transport,
+    Auth, AuthInput, AuthType, DeliveryInput, DeliveryMode, DeliverySettings, EndpointUrl, HeaderName, MASK, MaxAge,
+    PushSettings, RateLimit, Secret, Transport,
     text::{self, Rule},
 };
 
@@ -29,10 +29,7 @@ pub fn resolve(
     stored: Option<&DeliverySettings>,
     allow_private: bool,
 ) -> Result<DeliverySettings, Vec<FieldFault>> {
-    let mut judge = Judge {
-        allow_private,
-        faults: Vec::new(),
-    };
+    let mut judge = Judge { allow_private, faults: Vec::new() };
     let settings = match input.mode {
         DeliveryMode::Poll => {
             judge.refuse_push_fields(&input);
@@ -60,20 +57,11 @@ struct Judge {
 
 impl Judge {
     fn fault(&mut self, pointer: &'static str, detail: impl Into<String>) {
-        self.faults.push(FieldFault {
-            pointer,
-            detail: detail.into(),
-        });
+        self.faults.push(FieldFault { pointer, detail: detail.into() });
     }
 
-    fn note<T, E: fmt::Display>(
-        &mut self,
-        pointer: &'static str,
-        result: Result<T, E>,
-    ) -> Option<T> {
-        result
-            .map_err(|fault| self.fault(pointer, fault.to_string()))
-            .ok()
+    fn note<T, E: fmt::Display>(&mut self, pointer: &'static str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|fault| self.fault(pointer, fault.to_string())).ok()
     }
 
     fn refuse_push_fields(&mut self, input: &DeliveryInput) {
@@ -82,10 +70,7 @@ impl Judge {
             ("/transport", input.transport.is_some()),
             ("/signed", input.signed.is_some()),
             ("/auth", input.auth.is_some()),
-            (
-                "/rate_limit_per_second",
-                input.rate_limit_per_second.is_some(),
-            ),
+            ("/rate_limit_per_second", input.rate_limit_per_second.is_some()),
             ("/max_age_hours", input.max_age_hours.is_some()),
         ] {
             if given {
@@ -94,11 +79,7 @@ impl Judge {
         }
     }
 
-    fn push(
-        &mut self,
-        input: DeliveryInput,
-        stored: Option<&PushSettings>,
-    ) -> Option<PushSettings> {
+    fn push(&mut self, input: DeliveryInput, stored: Option<&PushSettings>) -> Option<PushSettings> {
         let transport = input.transport.unwrap_or_default();
         if input.signed == Some(true) {
             self.fault(
@@ -111,9 +92,7 @@ impl Judge {
         }
         let rate_limit = input.rate_limit_per_second.map(RateLimit::try_from);
         let rate_limit = rate_limit.map(|limit| self.note("/rate_limit_per_second", limit));
-        let max_age = input
-            .max_age_hours
-            .map_or(Ok(MaxAge::DAY), MaxAge::try_from);
+        let max_age = input.max_age_hours.map_or(Ok(MaxAge::DAY), MaxAge::try_from);
         let max_age = self.note("/max_age_hours", max_age);
         let url = self.url("/url", input.url);
         let auth = self.auth(input.auth, url.as_ref(), stored);
@@ -145,23 +124,16 @@ impl Judge {
             AuthType::None => Some(Auth::None),
             AuthType::ApiKey => {
                 let name = self.required("/auth/name", input.name);
-                let name =
-                    name.and_then(|name| self.note("/auth/name", HeaderName::try_from(name)));
+                let name = name.and_then(|name| self.note("/auth/name", HeaderName::try_from(name)));
                 let kept = kept.filter(|old| matches!(old, Auth::ApiKey { .. }));
                 let value = self.secret("/auth/value", input.value, kept, text::header_value);
-                Some(Auth::ApiKey {
-                    name: name?,
-                    value: value?,
-                })
+                Some(Auth::ApiKey { name: name?, value: value? })
             }
             AuthType::Basic => {
                 let username = self.text("/auth/username", input.username, text::user_name);
                 let kept = kept.filter(|old| matches!(old, Auth::Basic { .. }));
                 let password = self.secret("/auth/password", input.password, kept, text::printable);
-                Some(Auth::Basic {
-                    username: username?,
-                    password: password?,
-                })
+                Some(Auth::Basic { username: username?, password: password? })
             }
             AuthType::OauthClientCredentials => self.oauth(input, kept),
         }
@@ -170,9 +142,7 @@ impl Judge {
     fn oauth(&mut self, input: AuthInput, kept: Option<&Auth>) -> Option<Auth> {
         let token_url = self.url("/auth/token_url", input.token_url);
         let client_id = self.text("/auth/client_id", input.client_id, text::printable_ascii);
-        let scope = input
-            .scope
-            .map(|scope| self.text("/auth/scope", Some(scope), text::scope));
+        let scope = input.scope.map(|scope| self.text("/auth/scope", Some(scope), text::scope));
         let kept = kept.filter(|old| match old {
             Auth::OauthClientCredentials { token_url: old, .. } => {
                 token_url.as_ref().is_none_or(|new| new.same_origin(old))
@@ -231,17 +201,11 @@ impl Judge {
         kept: Option<&Auth>,
         rule: Rule,
     ) -> Option<Secret> {
-        match (
-            field.filter(|given| given.expose() != MASK),
-            kept.and_then(Auth::secret),
-        ) {
+        match (field.filter(|given| given.expose() != MASK), kept.and_then(Auth::secret)) {
             (Some(given), _) => self.note(pointer, rule(given.expose()).map(|()| given)),
             (None, Some(kept)) => Some(kept.clone()),
             (None, None) => {
-                self.fault(
-                    pointer,
-                    "required; none is stored for this `auth` and this server",
-                );
+                self.fault(pointer, "required; none is stored for this `auth` and this server");
                 None
             }
         }

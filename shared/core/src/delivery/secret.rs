@@ -55,11 +55,7 @@ impl<'de> Deserialize<'de> for Withheld {
 #[serde(deny_unknown_fields)]
 pub struct Secrets {
     /// The secret of the settings' `auth`, if that has one.
-    #[serde(
-        default,
-        serialize_with = "clear_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, serialize_with = "clear_text", skip_serializing_if = "Option::is_none")]
     pub auth: Option<Secret>,
 }
 

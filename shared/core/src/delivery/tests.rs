@@ -5,10 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn put(
-    body: Value,
-    stored: Option<&DeliverySettings>,
-) -> Result<DeliverySettings, Vec<FieldFault>> {
+fn put(body: Value, stored: Option<&DeliverySettings>) -> Result<DeliverySettings, Vec<FieldFault>> {
     resolve(serde_json::from_value(body).unwrap(), stored, false)
 }
 
@@ -34,11 +31,7 @@ fn with(mut body: Value, pointer: &str, value: Value) -> Value {
 
 fn without(mut body: Value, pointer: &str) -> Value {
     let (parent, field) = pointer.rsplit_once('/').unwrap();
-    body.pointer_mut(parent)
-        .unwrap()
-        .as_object_mut()
-        .unwrap()
-        .remove(field);
+    body.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(field);
     body
 }
 
@@ -93,10 +86,7 @@ fn an_answer_shows_everything_but_secrets() {
         "max_age_hours": 24,
     });
     assert_eq!(shown, expected);
-    assert_eq!(
-        serde_json::to_value(DeliverySettings::Poll.masked()).unwrap(),
-        json!({"mode": "poll"})
-    );
+    assert_eq!(serde_json::to_value(DeliverySettings::Poll.masked()).unwrap(), json!({"mode": "poll"}));
 }
 
 #[test]
@@ -105,10 +95,7 @@ fn no_secret_is_in_debug_text_or_in_the_clear_part() {
         let input: DeliveryInput = serde_json::from_value(body.clone()).unwrap();
         let settings = settings(body);
         let clear = serde_json::to_string(&settings.masked()).unwrap();
-        for text in [
-            format!("{input:?} {settings:?} {:?}", settings.secrets()),
-            clear,
-        ] {
+        for text in [format!("{input:?} {settings:?} {:?}", settings.secrets()), clear] {
             assert!(!text.contains("-clear"), "{text}");
         }
     }
@@ -117,13 +104,7 @@ fn no_secret_is_in_debug_text_or_in_the_clear_part() {
 #[test]
 fn settings_survive_being_stored_in_two_parts() {
     let limited = with(oauth(), "/rate_limit_per_second", json!(2.5));
-    for body in [
-        json!({"mode": "poll"}),
-        push(json!({"type": "none"})),
-        api_key(),
-        basic(),
-        limited,
-    ] {
+    for body in [json!({"mode": "poll"}), push(json!({"type": "none"})), api_key(), basic(), limited] {
         let settings = settings(body);
         let clear = serde_json::to_string(&settings.masked()).unwrap();
         let secret = serde_json::to_string(&settings.secrets()).unwrap();
@@ -137,30 +118,17 @@ fn settings_survive_being_stored_in_two_parts() {
 fn parts_that_do_not_belong_together_are_not_joined() {
     let with_secret = settings(basic());
     let open = settings(push(json!({"type": "none"})));
-    assert_eq!(
-        with_secret.masked().join(&Secrets::default()),
-        Err(JoinError)
-    );
+    assert_eq!(with_secret.masked().join(&Secrets::default()), Err(JoinError));
     assert_eq!(open.masked().join(&with_secret.secrets()), Err(JoinError));
-    assert_eq!(
-        DeliverySettings::Poll.masked().join(&with_secret.secrets()),
-        Err(JoinError)
-    );
+    assert_eq!(DeliverySettings::Poll.masked().join(&with_secret.secrets()), Err(JoinError));
 }
 
 #[test]
 fn a_secret_left_out_or_masked_stays_as_stored() {
-    for (body, secret) in [
-        (api_key(), "/auth/value"),
-        (basic(), "/auth/password"),
-        (oauth(), "/auth/client_secret"),
-    ] {
+    for (body, secret) in [(api_key(), "/auth/value"), (basic(), "/auth/password"), (oauth(), "/auth/client_secret")] {
         let stored = settings(body.clone());
         let elsewhere = with(body, "/url", json!("https://BOOKS.example:443/other?x=1"));
-        for again in [
-            without(elsewhere.clone(), secret),
-            with(elsewhere, secret, json!(MASK)),
-        ] {
+        for again in [without(elsewhere.clone(), secret), with(elsewhere, secret, json!(MASK))] {
             let kept = put(again, Some(&stored)).unwrap();
             assert_eq!(secret_of(&kept), secret_of(&stored));
         }
@@ -169,46 +137,25 @@ fn a_secret_left_out_or_masked_stays_as_stored() {
 
 #[test]
 fn a_stored_secret_never_moves_to_another_origin() {
-    for (body, secret) in [
-        (api_key(), "/auth/value"),
-        (basic(), "/auth/password"),
-        (oauth(), "/auth/client_secret"),
-    ] {
+    for (body, secret) in [(api_key(), "/auth/value"), (basic(), "/auth/password"), (oauth(), "/auth/client_secret")] {
         let stored = settings(body.clone());
         let silent = without(body, secret);
         assert_eq!(faults(silent.clone(), None), [secret]);
-        assert_eq!(
-            faults(silent.clone(), Some(&DeliverySettings::Poll)),
-            [secret]
-        );
-        for url in [
-            "https://evil.example/hook",
-            "https://books.example:8443/hook",
-        ] {
-            assert_eq!(
-                faults(with(silent.clone(), "/url", json!(url)), Some(&stored)),
-                [secret]
-            );
+        assert_eq!(faults(silent.clone(), Some(&DeliverySettings::Poll)), [secret]);
+        for url in ["https://evil.example/hook", "https://books.example:8443/hook"] {
+            assert_eq!(faults(with(silent.clone(), "/url", json!(url)), Some(&stored)), [secret]);
         }
     }
     let stored = settings(oauth());
     let silent = without(oauth(), "/auth/client_secret");
-    let moved = with(
-        silent,
-        "/auth/token_url",
-        json!("https://evil.example/token"),
-    );
+    let moved = with(silent, "/auth/token_url", json!("https://evil.example/token"));
     assert_eq!(faults(moved, Some(&stored)), ["/auth/client_secret"]);
 }
 
 #[test]
 fn a_plain_http_url_on_the_same_host_is_another_origin() {
     let stored = settings(basic());
-    let body = with(
-        without(basic(), "/auth/password"),
-        "/url",
-        json!("http://books.example/hook"),
-    );
+    let body = with(without(basic(), "/auth/password"), "/url", json!("http://books.example/hook"));
     let refused = resolve(serde_json::from_value(body).unwrap(), Some(&stored), true).unwrap_err();
     assert_eq!(refused[0].pointer, "/auth/password");
 }
@@ -216,10 +163,7 @@ fn a_plain_http_url_on_the_same_host_is_another_origin() {
 #[test]
 fn a_stored_secret_does_not_serve_another_kind_of_auth() {
     let stored = settings(basic());
-    assert_eq!(
-        faults(without(api_key(), "/auth/value"), Some(&stored)),
-        ["/auth/value"]
-    );
+    assert_eq!(faults(without(api_key(), "/auth/value"), Some(&stored)), ["/auth/value"]);
     let silent = without(oauth(), "/auth/client_secret");
     assert_eq!(faults(silent, Some(&stored)), ["/auth/client_secret"]);
 }
@@ -251,19 +195,10 @@ fn every_fault_is_named_at_once() {
 #[test]
 fn what_is_required_is_asked_for() {
     assert_eq!(faults(json!({"mode": "push"}), None), ["/url", "/auth"]);
-    assert_eq!(
-        faults(push(json!({"type": "api-key"})), None),
-        ["/auth/name", "/auth/value"]
-    );
-    assert_eq!(
-        faults(push(json!({"type": "basic"})), None),
-        ["/auth/username", "/auth/password"]
-    );
+    assert_eq!(faults(push(json!({"type": "api-key"})), None), ["/auth/name", "/auth/value"]);
+    assert_eq!(faults(push(json!({"type": "basic"})), None), ["/auth/username", "/auth/password"]);
     let nothing = push(json!({"type": "oauth-client-credentials"}));
-    assert_eq!(
-        faults(nothing, None),
-        ["/auth/token_url", "/auth/client_id", "/auth/client_secret"]
-    );
+    assert_eq!(faults(nothing, None), ["/auth/token_url", "/auth/client_id", "/auth/client_secret"]);
 }
 
 #[test]
@@ -282,10 +217,7 @@ fn unknown_fields_and_words_are_not_read() {
         with(api_key(), "/auth/type", json!("bearer")),
         with(api_key(), "/transport", json!("Direct")),
     ] {
-        assert!(
-            serde_json::from_value::<DeliveryInput>(body.clone()).is_err(),
-            "{body}"
-        );
+        assert!(serde_json::from_value::<DeliveryInput>(body.clone()).is_err(), "{body}");
     }
 }
 
@@ -295,45 +227,25 @@ fn signing_is_refused_with_the_reason() {
     let signed = with(api_key(), "/signed", json!(true));
     assert_eq!(detail(signed.clone()), "only with transport `direct`");
     let direct = with(signed, "/transport", json!("direct"));
-    assert_eq!(
-        detail(direct.clone()),
-        "signed deliveries are not available yet"
-    );
+    assert_eq!(detail(direct.clone()), "signed deliveries are not available yet");
     assert!(put(with(direct, "/signed", json!(false)), None).is_ok());
 }
 
 #[test]
 fn numbers_have_bounds() {
     for (pointer, good, bad) in [
-        (
-            "/max_age_hours",
-            vec![json!(1), json!(24)],
-            vec![json!(0), json!(25), json!(-1), json!(256)],
-        ),
+        ("/max_age_hours", vec![json!(1), json!(24)], vec![json!(0), json!(25), json!(-1), json!(256)]),
         (
             "/rate_limit_per_second",
             vec![json!(0.01), json!(1), json!(10_000)],
-            vec![
-                json!(0),
-                json!(0.009),
-                json!(10_000.1),
-                json!(-3),
-                json!(1e300),
-            ],
+            vec![json!(0), json!(0.009), json!(10_000.1), json!(-3), json!(1e300)],
         ),
     ] {
         for value in good {
-            assert!(
-                put(with(basic(), pointer, value.clone()), None).is_ok(),
-                "{value}"
-            );
+            assert!(put(with(basic(), pointer, value.clone()), None).is_ok(), "{value}");
         }
         for value in bad {
-            assert_eq!(
-                faults(with(basic(), pointer, value.clone()), None),
-                [pointer],
-                "{value}"
-            );
+            assert_eq!(faults(with(basic(), pointer, value.clone()), None), [pointer], "{value}");
         }
     }
     assert!(RateLimit::try_from(f64::NAN).is_err());
@@ -342,12 +254,7 @@ fn numbers_have_bounds() {
 #[test]
 fn only_urls_that_may_be_called_are_taken() {
     let long = format!("https://books.example/{}", "x".repeat(2_048 - 22));
-    for url in [
-        "https://books.example",
-        "https://8.8.8.8:8443/x?y=z",
-        "https://bücher.example/",
-        &long,
-    ] {
+    for url in ["https://books.example", "https://8.8.8.8:8443/x?y=z", "https://bücher.example/", &long] {
         assert!(EndpointUrl::parse(url, false).is_ok(), "{url}");
     }
     let too_long = format!("{long}x");
@@ -367,19 +274,9 @@ fn only_urls_that_may_be_called_are_taken() {
     ] {
         assert_eq!(EndpointUrl::parse(url, false), Err(fault), "{url:?}");
     }
-    for url in [
-        "books.example",
-        "/hook",
-        "https://",
-        "https://[::1",
-        "https://a:99999/",
-        "",
-    ] {
+    for url in ["books.example", "/hook", "https://", "https://[::1", "https://a:99999/", ""] {
         let refused = EndpointUrl::parse(url, true);
-        assert!(
-            matches!(refused, Err(UrlFault::Malformed(_))),
-            "{url:?} {refused:?}"
-        );
+        assert!(matches!(refused, Err(UrlFault::Malformed(_))), "{url:?} {refused:?}");
     }
 }
 
@@ -404,49 +301,25 @@ fn private_hosts_are_refused_early_unless_allowed() {
     ] {
         let url = format!("https://{host}/");
         let refused = EndpointUrl::parse(&url, false);
-        assert!(
-            matches!(refused, Err(UrlFault::HostRefused(_))),
-            "{host} {refused:?}"
-        );
+        assert!(matches!(refused, Err(UrlFault::HostRefused(_))), "{host} {refused:?}");
         assert!(EndpointUrl::parse(&url, true).is_ok(), "{host}");
-        assert!(
-            EndpointUrl::parse(&format!("http://{host}/"), true).is_ok(),
-            "{host}"
-        );
+        assert!(EndpointUrl::parse(&format!("http://{host}/"), true).is_ok(), "{host}");
     }
 }
 
 #[test]
 fn link_local_and_metadata_hosts_are_refused_always() {
-    for host in [
-        "169.254.169.254",
-        "[fe80::1]",
-        "[fd00:ec2::254]",
-        "100.100.100.200",
-    ] {
+    for host in ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "100.100.100.200"] {
         let refused = EndpointUrl::parse(&format!("http://{host}/latest/meta-data"), true);
-        assert!(
-            matches!(refused, Err(UrlFault::HostRefused(_))),
-            "{host} {refused:?}"
-        );
+        assert!(matches!(refused, Err(UrlFault::HostRefused(_))), "{host} {refused:?}");
     }
-    let body = with(
-        oauth(),
-        "/auth/token_url",
-        json!("https://169.254.169.254/token"),
-    );
+    let body = with(oauth(), "/auth/token_url", json!("https://169.254.169.254/token"));
     assert_eq!(faults(body, None), ["/auth/token_url"]);
 }
 
 #[test]
 fn a_key_may_only_travel_in_a_header_that_is_free() {
-    for name in [
-        "x-api-key",
-        "Authorization",
-        "X-Books_Key",
-        "key",
-        &"k".repeat(512),
-    ] {
+    for name in ["x-api-key", "Authorization", "X-Books_Key", "key", &"k".repeat(512)] {
         assert!(HeaderName::try_from(name.to_owned()).is_ok(), "{name}");
     }
     for name in [
@@ -468,15 +341,7 @@ fn a_key_may_only_travel_in_a_header_that_is_free() {
         let refused = HeaderName::try_from(name.to_owned());
         assert_eq!(refused, Err(HeaderNameFault::Reserved), "{name}");
     }
-    for name in [
-        "",
-        "x key",
-        "x:key",
-        "x\r\nhost",
-        "schlüssel",
-        "x\0",
-        &"k".repeat(513),
-    ] {
+    for name in ["", "x key", "x:key", "x\r\nhost", "schlüssel", "x\0", &"k".repeat(513)] {
         let refused = HeaderName::try_from(name.to_owned());
         assert_eq!(refused, Err(HeaderNameFault::NotAToken), "{name:?}");
     }
@@ -486,44 +351,15 @@ fn a_key_may_only_travel_in_a_header_that_is_free() {
 fn texts_cannot_break_out_of_where_they_are_put() {
     let too_long = "x".repeat(513);
     for (body, pointer, bad) in [
-        (
-            api_key(),
-            "/auth/value",
-            vec![
-                "",
-                "a\r\nHost: b",
-                "a\nb",
-                "\u{7f}",
-                " a",
-                "a ",
-                "é",
-                &too_long,
-            ],
-        ),
-        (
-            basic(),
-            "/auth/username",
-            vec!["", "a:b", "a\nb", &too_long],
-        ),
-        (
-            basic(),
-            "/auth/password",
-            vec!["", "a\nb", "\u{85}", &too_long],
-        ),
+        (api_key(), "/auth/value", vec!["", "a\r\nHost: b", "a\nb", "\u{7f}", " a", "a ", "é", &too_long]),
+        (basic(), "/auth/username", vec!["", "a:b", "a\nb", &too_long]),
+        (basic(), "/auth/password", vec!["", "a\nb", "\u{85}", &too_long]),
         (oauth(), "/auth/client_id", vec!["", "é", "a\n", &too_long]),
         (oauth(), "/auth/client_secret", vec!["", "a\0", &too_long]),
-        (
-            oauth(),
-            "/auth/scope",
-            vec!["", " a", "a  b", "a\"b", "a\\b", "é"],
-        ),
+        (oauth(), "/auth/scope", vec!["", " a", "a  b", "a\"b", "a\\b", "é"]),
     ] {
         for text in bad {
-            assert_eq!(
-                faults(with(body.clone(), pointer, json!(text)), None),
-                [pointer],
-                "{text:?}"
-            );
+            assert_eq!(faults(with(body.clone(), pointer, json!(text)), None), [pointer], "{text:?}");
         }
     }
     assert!(put(with(basic(), "/auth/password", json!("pässwörd: 1")), None).is_ok());

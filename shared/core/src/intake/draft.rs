@@ -37,11 +37,7 @@ impl Draft {
         /// Room for the names and values that the body does not have.
         const OURS: usize = 192;
 
-        let mut draft = Self {
-            is_open: false,
-            is_new: true,
-            ..Self::from_event(bytes + OURS)
-        };
+        let mut draft = Self { is_open: false, is_new: true, ..Self::from_event(bytes + OURS) };
         let mut quoted_id = String::with_capacity(48);
         json::push_quoted(&mut quoted_id, user_id.as_str());
         draft.keep(Field::UserId.name(), &quoted_id);
@@ -168,13 +164,7 @@ impl Draft {
     }
 
     /// A string of so many characters.
-    fn string<'a>(
-        &mut self,
-        at: &[&str],
-        text: &'a str,
-        least: usize,
-        most: usize,
-    ) -> Option<Cow<'a, str>> {
+    fn string<'a>(&mut self, at: &[&str], text: &'a str, least: usize, most: usize) -> Option<Cow<'a, str>> {
         let Some(string) = json::string(text) else {
             self.refuse(at, "must be a string");
             return None;
@@ -208,9 +198,7 @@ impl Draft {
         as_str: fn(T) -> &'static str,
     ) -> T {
         let sent = json::string(text);
-        let found = all
-            .into_iter()
-            .find(|&word| sent.as_deref() == Some(as_str(word)));
+        let found = all.into_iter().find(|&word| sent.as_deref() == Some(as_str(word)));
         if found.is_none() {
             let words = all.map(|word| format!("`{}`", as_str(word))).join(", ");
             self.refuse(at, format!("must be one of {words}"));
@@ -241,10 +229,7 @@ impl Draft {
     }
 
     pub(super) fn refuse_unknown(&mut self, at: &[&str]) {
-        self.refuse(
-            at,
-            "there is no such field; a request's free part is `attributes`",
-        );
+        self.refuse(at, "there is no such field; a request's free part is `attributes`");
     }
 
     fn refuse(&mut self, at: &[&str], rule: impl Into<String>) {

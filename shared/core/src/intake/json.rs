@@ -23,10 +23,7 @@ pub(super) fn members_of_document(text: &str) -> Result<Vec<Member<'_>>, IntakeE
         Ok(Members(members)) => Ok(members),
         // Something other than an object stops the reader at its first byte; what follows may be no JSON at all.
         Err(error) if error.is_data() => match serde_json::from_str::<IgnoredAny>(text) {
-            Ok(_) => Err(IntakeError::Invalid(vec![Fault::new(
-                "",
-                "must be an object",
-            )])),
+            Ok(_) => Err(IntakeError::Invalid(vec![Fault::new("", "must be an object")])),
             Err(error) => Err(IntakeError::Malformed(error.to_string())),
         },
         Err(error) => Err(IntakeError::Malformed(error.to_string())),
@@ -35,9 +32,7 @@ pub(super) fn members_of_document(text: &str) -> Result<Vec<Member<'_>>, IntakeE
 
 /// The members of an object within a document that has been [inspected](inspect); `None` if it is no object.
 pub(super) fn members_of_value(text: &str) -> Option<Vec<Member<'_>>> {
-    serde_json::from_str(text)
-        .ok()
-        .map(|Members(members)| members)
+    serde_json::from_str(text).ok().map(|Members(members)| members)
 }
 
 /// The elements of an array within a document that has been [inspected](inspect); `None` if it is no array.
@@ -67,11 +62,7 @@ pub(super) fn push_quoted(json: &mut String, text: &str) {
 pub(super) fn repeated<'a>(members: &'a [Member<'_>]) -> Vec<&'a str> {
     let mut names: Vec<&str> = members.iter().map(|member| &*member.name).collect();
     names.sort_unstable();
-    let mut repeated: Vec<&str> = names
-        .windows(2)
-        .filter(|pair| pair[0] == pair[1])
-        .map(|pair| pair[0])
-        .collect();
+    let mut repeated: Vec<&str> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     repeated.dedup();
     repeated
 }
@@ -84,12 +75,7 @@ pub(super) fn inspect(steps: &[&str], text: &str) -> Option<Fault> {
     let mut finding = Finding::default();
     let depth = steps.len() + 1;
     let mut reader = serde_json::Deserializer::from_str(text);
-    let error = Inspect {
-        finding: &mut finding,
-        depth,
-    }
-    .deserialize(&mut reader)
-    .err()?;
+    let error = Inspect { finding: &mut finding, depth }.deserialize(&mut reader).err()?;
     let rule = finding.rule.unwrap_or_else(|| rule_of(&error));
     let inner = finding.trail.iter().rev().map(String::as_str);
     Some(Fault::at(steps.iter().copied().chain(inner), rule))
@@ -131,10 +117,7 @@ impl Inspect<'_> {
     }
 
     fn inner(&mut self) -> Inspect<'_> {
-        Inspect {
-            finding: self.finding,
-            depth: self.depth + 1,
-        }
+        Inspect { finding: self.finding, depth: self.depth + 1 }
     }
 }
 
@@ -228,10 +211,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
                 let mut members = Vec::with_capacity(8);
                 while let Some((Text(name), value)) = map.next_entry::<Text<'de>, &RawValue>()? {
-                    members.push(Member {
-                        name,
-                        text: value.get(),
-                    });
+                    members.push(Member { name, text: value.get() });
                 }
                 Ok(Members(members))
             }

@@ -43,9 +43,7 @@ pub(super) fn compile(json: &Json, ordered: bool) -> Result<Group, PatternError>
     let (group, _) = compile_group(json, "", &At::Root, ordered)?;
     let combinations = group.combinations();
     if combinations > MAX_COMBINATIONS {
-        return Err(At::Root.refuse(format!(
-            "the `$or`s amount to more than {MAX_COMBINATIONS} combinations"
-        )));
+        return Err(At::Root.refuse(format!("the `$or`s amount to more than {MAX_COMBINATIONS} combinations")));
     }
     Ok(group)
 }
@@ -89,10 +87,7 @@ impl<'a> At<'a> {
 
     /// A refusal of what stands here.
     pub(super) fn refuse(&self, detail: impl Into<String>) -> PatternError {
-        PatternError {
-            pointer: self.pointer(),
-            detail: detail.into(),
-        }
+        PatternError { pointer: self.pointer(), detail: detail.into() }
     }
 }
 
@@ -110,19 +105,9 @@ struct Draft {
     ordered: bool,
 }
 
-fn compile_group(
-    json: &Json,
-    prefix: &str,
-    at: &At<'_>,
-    ordered: bool,
-) -> Result<(Group, Paths), PatternError> {
-    let mut draft = Draft {
-        leaves: Vec::new(),
-        paths: Paths::new(),
-        choices: Vec::new(),
-        in_or: !matches!(at, At::Root),
-        ordered,
-    };
+fn compile_group(json: &Json, prefix: &str, at: &At<'_>, ordered: bool) -> Result<(Group, Paths), PatternError> {
+    let mut draft =
+        Draft { leaves: Vec::new(), paths: Paths::new(), choices: Vec::new(), in_or: !matches!(at, At::Root), ordered };
     draft.object(json, prefix, at)?;
     draft.finish(at)
 }
@@ -166,12 +151,7 @@ impl Draft {
     fn leaf(&mut self, items: &[Json], path: &str, at: &At<'_>) -> Result<(), PatternError> {
         let (conditions, may_be_absent) = conditions(items, at)?;
         let name: Arc<str> = path.into();
-        let leaf = Leaf {
-            path: Arc::clone(&name),
-            pointer: at.pointer().into(),
-            conditions,
-            may_be_absent,
-        };
+        let leaf = Leaf { path: Arc::clone(&name), pointer: at.pointer().into(), conditions, may_be_absent };
         if !self.paths.insert(name) {
             return Err(at.refuse(format!("the field `{path}` is constrained twice")));
         }
@@ -228,15 +208,9 @@ impl Draft {
 }
 
 fn join(prefix: &str, key: &str, at: &At<'_>) -> Result<String, PatternError> {
-    let path = if prefix.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{prefix}.{key}")
-    };
+    let path = if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
     if path.len() > MAX_PATH_BYTES {
-        return Err(at.refuse(format!(
-            "the field's path is longer than {MAX_PATH_BYTES} bytes"
-        )));
+        return Err(at.refuse(format!("the field's path is longer than {MAX_PATH_BYTES} bytes")));
     }
     Ok(path)
 }

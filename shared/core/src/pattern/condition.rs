@@ -3,9 +3,7 @@
 use core::net::IpAddr;
 use std::cmp::Ordering;
 
-use super::text::{
-    Wildcard, equals_ignoring_case, strip_prefix_ignoring_case, strip_suffix_ignoring_case,
-};
+use super::text::{Wildcard, equals_ignoring_case, strip_prefix_ignoring_case, strip_suffix_ignoring_case};
 use super::value::{Literal, Number, Scalar};
 
 /// One element of a field's array: any one that holds satisfies the field.
@@ -54,12 +52,8 @@ impl Condition {
             Self::Prefix(operand) => text.starts_with(&**operand),
             Self::Suffix(operand) => text.ends_with(&**operand),
             Self::EqualsIgnoringCase(operand) => equals_ignoring_case(text, operand),
-            Self::PrefixIgnoringCase(operand) => {
-                strip_prefix_ignoring_case(text, operand).is_some()
-            }
-            Self::SuffixIgnoringCase(operand) => {
-                strip_suffix_ignoring_case(text, operand).is_some()
-            }
+            Self::PrefixIgnoringCase(operand) => strip_prefix_ignoring_case(text, operand).is_some(),
+            Self::SuffixIgnoringCase(operand) => strip_suffix_ignoring_case(text, operand).is_some(),
             Self::Wildcard(wildcard) => wildcard.matches(text),
             Self::InNetwork(network) => text.parse().is_ok_and(|address| network.contains(address)),
             Self::Equals(_) | Self::Within(_) | Self::Present | Self::NoneOf(_) => false,
@@ -118,15 +112,10 @@ impl Network {
         let (address, bits) = text
             .split_once('/')
             .ok_or_else(|| "a CIDR block is an address, a slash and a number of bits".to_owned())?;
-        let parsed: IpAddr = address
-            .parse()
-            .map_err(|_| format!("{address:?} is not an IP address"))?;
+        let parsed: IpAddr = address.parse().map_err(|_| format!("{address:?} is not an IP address"))?;
         let width = if parsed.is_ipv4() { 32 } else { 128 };
         let digits = !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit());
-        let bits = bits
-            .parse::<u32>()
-            .ok()
-            .filter(|bits| digits && *bits <= width);
+        let bits = bits.parse::<u32>().ok().filter(|bits| digits && *bits <= width);
         let bits = bits.ok_or_else(|| format!("the mask must be a number from 0 to {width}"))?;
         Ok(match parsed {
             IpAddr::V4(address) => {
@@ -143,12 +132,8 @@ impl Network {
     /// The block with the same mask around an address; `None` when that is of the other version.
     pub(super) fn around(&self, address: IpAddr) -> Option<Self> {
         match (self, address) {
-            (Self::V4(_, mask), IpAddr::V4(address)) => {
-                Some(Self::V4(address.to_bits() & mask, *mask))
-            }
-            (Self::V6(_, mask), IpAddr::V6(address)) => {
-                Some(Self::V6(address.to_bits() & mask, *mask))
-            }
+            (Self::V4(_, mask), IpAddr::V4(address)) => Some(Self::V4(address.to_bits() & mask, *mask)),
+            (Self::V6(_, mask), IpAddr::V6(address)) => Some(Self::V6(address.to_bits() & mask, *mask)),
             _ => None,
         }
     }
@@ -186,11 +171,7 @@ mod tests {
         ];
         for (block, address, expected) in cases {
             let condition = Condition::InNetwork(Network::parse(block).expect(block));
-            assert_eq!(
-                condition.holds(Scalar::Text(address)),
-                expected,
-                "{block} {address}"
-            );
+            assert_eq!(condition.holds(Scalar::Text(address)), expected, "{block} {address}");
         }
     }
 

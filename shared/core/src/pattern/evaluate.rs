@@ -21,17 +21,10 @@ pub(super) fn first_failure<'g>(group: &'g Group, fields: &Fields<'_>) -> Option
     if matches(group, fields) {
         return None;
     }
-    let leaf = group
-        .leaves
-        .iter()
-        .find(|leaf| !leaf_possible(leaf, fields));
+    let leaf = group.leaves.iter().find(|leaf| !leaf_possible(leaf, fields));
     let choice = || {
         let fails = |choice: &&Choice| !choice_possible(choice, fields);
-        group
-            .choices
-            .iter()
-            .find(fails)
-            .map(|choice| &*choice.pointer)
+        group.choices.iter().find(fails).map(|choice| &*choice.pointer)
     };
     leaf.map(|leaf| &*leaf.pointer).or_else(choice).or(Some(""))
 }
@@ -39,17 +32,11 @@ pub(super) fn first_failure<'g>(group: &'g Group, fields: &Fields<'_>) -> Option
 /// Whether each field is satisfied for itself. Without arrays of objects that is all there is to it.
 fn possible(group: &Group, fields: &Fields<'_>) -> bool {
     group.leaves.iter().all(|leaf| leaf_possible(leaf, fields))
-        && group
-            .choices
-            .iter()
-            .all(|choice| choice_possible(choice, fields))
+        && group.choices.iter().all(|choice| choice_possible(choice, fields))
 }
 
 fn choice_possible(choice: &Choice, fields: &Fields<'_>) -> bool {
-    choice
-        .branches
-        .iter()
-        .any(|branch| possible(branch, fields))
+    choice.branches.iter().any(|branch| possible(branch, fields))
 }
 
 fn leaf_possible(leaf: &Leaf, fields: &Fields<'_>) -> bool {
@@ -61,11 +48,7 @@ fn leaf_possible(leaf: &Leaf, fields: &Fields<'_>) -> bool {
 
 /// Goes through the combinations of branches, skipping those in which a field fails for itself, for
 /// one whose fields hold together. Leaves both lists as they were when there is none.
-fn together<'g>(
-    pending: &mut Vec<&'g Choice>,
-    chosen: &mut Vec<&'g Leaf>,
-    fields: &Fields<'_>,
-) -> bool {
+fn together<'g>(pending: &mut Vec<&'g Choice>, chosen: &mut Vec<&'g Leaf>, fields: &Fields<'_>) -> bool {
     let Some(choice) = pending.pop() else {
         return consistent(chosen, fields);
     };
@@ -95,22 +78,15 @@ struct Asked<'l, 'f, 'v> {
 impl<'f, 'v> Asked<'_, 'f, 'v> {
     /// The field's values that stand directly in an element.
     fn values_in(&self, element: usize) -> &'f [Placed<'v>] {
-        let start = self
-            .values
-            .partition_point(|placed| placed.element < element);
+        let start = self.values.partition_point(|placed| placed.element < element);
         let rest = &self.values[start..];
         &rest[..rest.partition_point(|placed| placed.element == element)]
     }
 }
 
 fn consistent(leaves: &[&Leaf], fields: &Fields<'_>) -> bool {
-    let asked: Vec<Asked<'_, '_, '_>> = leaves
-        .iter()
-        .map(|&leaf| Asked {
-            leaf,
-            values: fields.get(&leaf.path),
-        })
-        .collect();
+    let asked: Vec<Asked<'_, '_, '_>> =
+        leaves.iter().map(|&leaf| Asked { leaf, values: fields.get(&leaf.path) }).collect();
     holds_in(0, &asked, fields)
 }
 
@@ -122,12 +98,10 @@ fn holds_in(element: usize, asked: &[Asked<'_, '_, '_>], fields: &Fields<'_>) ->
         let here = each.values_in(element);
         let array = fields.array_around(&each.leaf.path, element);
         match array {
-            Some(array) if here.is_empty() => {
-                match deeper.iter_mut().find(|(other, _)| *other == array) {
-                    Some((_, inside)) => inside.push(*each),
-                    None => deeper.push((array, vec![*each])),
-                }
-            }
+            Some(array) if here.is_empty() => match deeper.iter_mut().find(|(other, _)| *other == array) {
+                Some((_, inside)) => inside.push(*each),
+                None => deeper.push((array, vec![*each])),
+            },
             _ => {
                 if !each.leaf.holds(here.iter().map(|placed| placed.value)) {
                     return false;

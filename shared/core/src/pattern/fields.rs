@@ -63,9 +63,7 @@ impl<'a> Fields<'a> {
 
     /// Every field with all its values.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &[Placed<'a>])> {
-        self.fields
-            .iter()
-            .map(|field| (&self.names[field.name.clone()], self.values_of(field)))
+        self.fields.iter().map(|field| (&self.names[field.name.clone()], self.values_of(field)))
     }
 
     /// All values of a field, in the order of the elements they stand in.
@@ -85,8 +83,7 @@ impl<'a> Fields<'a> {
     pub(super) fn array_around(&self, name: &str, element: usize) -> Option<usize> {
         let within = |array: &usize| {
             let array = &self.names[self.arrays[*array].name.clone()];
-            name.strip_prefix(array)
-                .is_some_and(|rest| rest.starts_with('.'))
+            name.strip_prefix(array).is_some_and(|rest| rest.starts_with('.'))
         };
         self.arrays_of[element].iter().copied().find(within)
     }
@@ -173,10 +170,7 @@ impl<'a> Walk<'a> {
     /// Adds an element to an array, and the array itself with its first element.
     fn element(&mut self, parent: usize, name: &Range<usize>, array: &mut Option<usize>) -> usize {
         let index = *array.get_or_insert_with(|| {
-            self.arrays.push(Elements {
-                name: name.clone(),
-                elements: Vec::new(),
-            });
+            self.arrays.push(Elements { name: name.clone(), elements: Vec::new() });
             self.arrays_of[parent].push(self.arrays.len() - 1);
             self.arrays.len() - 1
         });
@@ -212,18 +206,9 @@ impl<'a> Walk<'a> {
                 Some(last) if names[last.name.clone()] == names[name.clone()] => {
                     last.values.end = values.len();
                 }
-                _ => fields.push(Field {
-                    name,
-                    values: values.len() - 1..values.len(),
-                }),
+                _ => fields.push(Field { name, values: values.len() - 1..values.len() }),
             }
         }
-        Fields {
-            names,
-            fields,
-            values,
-            arrays: self.arrays,
-            arrays_of: self.arrays_of,
-        }
+        Fields { names, fields, values, arrays: self.arrays, arrays_of: self.arrays_of }
     }
 }

@@ -21,9 +21,7 @@ pub(super) struct Leaf {
 /// The pointer does not take part: it says where, not what.
 impl PartialEq for Leaf {
     fn eq(&self, other: &Self) -> bool {
-        self.path == other.path
-            && self.may_be_absent == other.may_be_absent
-            && self.conditions == other.conditions
+        self.path == other.path && self.may_be_absent == other.may_be_absent && self.conditions == other.conditions
     }
 }
 
@@ -39,9 +37,7 @@ impl Leaf {
 
     /// Whether a value satisfies.
     pub(super) fn holds_for(&self, value: Scalar<'_>) -> bool {
-        self.conditions
-            .iter()
-            .any(|condition| condition.holds(value))
+        self.conditions.iter().any(|condition| condition.holds(value))
     }
 }
 
@@ -77,10 +73,7 @@ impl Group {
             let each = choice.branches.iter().map(Self::combinations);
             each.fold(0, usize::saturating_add)
         };
-        self.choices
-            .iter()
-            .map(branches)
-            .fold(1, usize::saturating_mul)
+        self.choices.iter().map(branches).fold(1, usize::saturating_mul)
     }
 
     /// Gives the group a condition from outside, unless it has its own on the same field; then those
@@ -89,10 +82,7 @@ impl Group {
         if self.leaves.iter().any(|own| own.path == leaf.path) {
             return;
         }
-        let within = self
-            .choices
-            .iter_mut()
-            .find(|choice| choice.names(&leaf.path));
+        let within = self.choices.iter_mut().find(|choice| choice.names(&leaf.path));
         match within {
             Some(choice) => choice.inherit(leaf),
             None => self.leaves.push(Arc::clone(leaf)),
@@ -100,8 +90,7 @@ impl Group {
     }
 
     fn names(&self, path: &str) -> bool {
-        self.leaves.iter().any(|leaf| &*leaf.path == path)
-            || self.choices.iter().any(|choice| choice.names(path))
+        self.leaves.iter().any(|leaf| &*leaf.path == path) || self.choices.iter().any(|choice| choice.names(path))
     }
 }
 

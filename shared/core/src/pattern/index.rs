@@ -102,19 +102,9 @@ impl<K: Clone + Eq + Hash> PatternIndex<K> {
         let patterns: Box<[Pattern]> = patterns.iter().map(|&pattern| pattern.clone()).collect();
         let entry = self.free_entries.pop().unwrap_or(self.entries.len());
         let rows = conjunctions(&patterns).into_iter();
-        let rows = rows
-            .map(|conjunction| self.insert_row(entry, conjunction))
-            .collect();
+        let rows = rows.map(|conjunction| self.insert_row(entry, conjunction)).collect();
         self.slots.insert(key.clone(), entry);
-        place(
-            &mut self.entries,
-            entry,
-            Some(Entry {
-                key,
-                patterns,
-                rows,
-            }),
-        );
+        place(&mut self.entries, entry, Some(Entry { key, patterns, rows }));
     }
 
     /// Removes what is under a key; answers whether there was anything.
@@ -144,9 +134,7 @@ impl<K: Clone + Eq + Hash> PatternIndex<K> {
     /// Appends the keys whose patterns all match an event, each once, in no particular order.
     pub fn matches(&self, fields: &Fields<'_>, keys: &mut Vec<K>) {
         let candidates = self.candidates(fields);
-        let entries = candidates
-            .into_iter()
-            .filter_map(|slot| self.entries[slot].as_ref());
+        let entries = candidates.into_iter().filter_map(|slot| self.entries[slot].as_ref());
         let matching = entries.filter(|entry| entry.patterns.iter().all(|one| one.matches(fields)));
         keys.extend(matching.map(|entry| entry.key.clone()));
     }
@@ -161,11 +149,7 @@ impl<K: Clone + Eq + Hash> PatternIndex<K> {
             + self.rows.iter().map(row).sum::<usize>()
             + self.names.keys().map(|key| key.len() + name).sum::<usize>()
             + self.fields.capacity() * size_of::<FieldIndex>()
-            + self
-                .fields
-                .iter()
-                .map(FieldIndex::heap_bytes)
-                .sum::<usize>()
+            + self.fields.iter().map(FieldIndex::heap_bytes).sum::<usize>()
     }
 
     /// The entries of which a row is left when all fields of an event have been looked at.
@@ -202,9 +186,7 @@ impl<K> PatternIndex<K> {
             None => Row::try_from(self.rows.len()).unwrap_or(Row::MAX),
         };
         let leaves = conjunction.into_iter();
-        let leaves: Box<[_]> = leaves
-            .map(|(path, leaf)| (self.field(path), leaf))
-            .collect();
+        let leaves: Box<[_]> = leaves.map(|(path, leaf)| (self.field(path), leaf)).collect();
         let required = leaves.iter().filter(|(_, leaf)| !leaf.may_be_absent);
         let crowds = required.map(|(id, _)| (self.fields[*id].required().len(), *id));
         let anchor = crowds.min().filter(|(crowd, _)| *crowd < COMMON);
@@ -231,13 +213,7 @@ impl<K> PatternIndex<K> {
         self.free_rows.push(row);
     }
 
-    fn change(
-        &mut self,
-        leaves: &[(usize, Arc<Leaf>)],
-        anchor: Option<usize>,
-        change: Change,
-        row: Row,
-    ) {
+    fn change(&mut self, leaves: &[(usize, Arc<Leaf>)], anchor: Option<usize>, change: Change, row: Row) {
         for (id, leaf) in leaves {
             let field = &mut self.fields[*id];
             let was_common = field.required().len() >= COMMON;
@@ -255,12 +231,7 @@ impl<K> PatternIndex<K> {
 
     /// The number of a field, a new one if need be.
     fn field(&mut self, path: Arc<str>) -> usize {
-        let Self {
-            names,
-            fields,
-            free_fields,
-            ..
-        } = self;
+        let Self { names, fields, free_fields, .. } = self;
         *names.entry(path).or_insert_with(|| {
             let id = free_fields.pop().unwrap_or(fields.len());
             place(fields, id, FieldIndex::default());

@@ -56,10 +56,7 @@ impl Json {
 }
 
 fn refused(detail: String) -> PatternError {
-    PatternError {
-        pointer: String::new(),
-        detail,
-    }
+    PatternError { pointer: String::new(), detail }
 }
 
 fn too_deep() -> String {
@@ -80,9 +77,7 @@ fn copy(value: &Value, depth: usize) -> Result<Json, PatternError> {
             Json::List(items.collect::<Result<_, _>>()?)
         }
         Value::Object(members) => {
-            let members = members
-                .iter()
-                .map(|(key, member)| Ok((key.clone(), copy(member, depth + 1)?)));
+            let members = members.iter().map(|(key, member)| Ok((key.clone(), copy(member, depth + 1)?)));
             Json::Object(members.collect::<Result<_, _>>()?)
         }
     })

@@ -10,10 +10,7 @@ use super::text::Wildcard;
 use super::value::{Literal, Number};
 
 /// Compiles a field's array: its conditions, and whether being absent satisfies it too.
-pub(super) fn conditions(
-    items: &[Json],
-    at: &At<'_>,
-) -> Result<(Box<[Condition]>, bool), PatternError> {
+pub(super) fn conditions(items: &[Json], at: &At<'_>) -> Result<(Box<[Condition]>, bool), PatternError> {
     if items.is_empty() {
         return Err(at.refuse("must not be empty"));
     }
@@ -43,10 +40,7 @@ fn equals(text: &str) -> Condition {
 }
 
 /// The only member of an object.
-fn only<'j>(
-    members: &'j [(String, Json)],
-    at: &At<'_>,
-) -> Result<(&'j str, &'j Json), PatternError> {
+fn only<'j>(members: &'j [(String, Json)], at: &At<'_>) -> Result<(&'j str, &'j Json), PatternError> {
     match members {
         [(name, operand)] => Ok((name, operand)),
         [] => Err(at.refuse("must name an operator")),
@@ -92,11 +86,7 @@ fn affix(name: &str, operand: &Json, at: &At<'_>) -> Result<Condition, PatternEr
     let prefix = name == "prefix";
     let Json::Object(members) = operand else {
         let text = string(operand, at)?.into();
-        return Ok(if prefix {
-            Condition::Prefix(text)
-        } else {
-            Condition::Suffix(text)
-        });
+        return Ok(if prefix { Condition::Prefix(text) } else { Condition::Suffix(text) });
     };
     let (inner, operand) = only(members, at)?;
     let at = at.key(inner);
@@ -104,18 +94,12 @@ fn affix(name: &str, operand: &Json, at: &At<'_>) -> Result<Condition, PatternEr
         return Err(at.refuse(format!("`{name}` can only contain `equals-ignore-case`")));
     }
     let text = string(operand, &at)?.into();
-    Ok(if prefix {
-        Condition::PrefixIgnoringCase(text)
-    } else {
-        Condition::SuffixIgnoringCase(text)
-    })
+    Ok(if prefix { Condition::PrefixIgnoringCase(text) } else { Condition::SuffixIgnoringCase(text) })
 }
 
 fn wildcard(operand: &Json, at: &At<'_>) -> Result<Condition, PatternError> {
     let wildcard = Wildcard::parse(string(operand, at)?);
-    wildcard
-        .map(Condition::Wildcard)
-        .map_err(|detail| at.refuse(detail))
+    wildcard.map(Condition::Wildcard).map_err(|detail| at.refuse(detail))
 }
 
 /// Compiles the operand of `anything-but` to what must not hold.
@@ -126,19 +110,13 @@ fn excluded(operand: &Json, at: &At<'_>) -> Result<Box<[Condition]>, PatternErro
             excluded_by(inner, operand, &at.key(inner))
         }
         Json::List(items) => {
-            let first = items
-                .first()
-                .ok_or_else(|| at.refuse("must not be empty"))?;
+            let first = items.first().ok_or_else(|| at.refuse("must not be empty"))?;
             let alike = |item: &Json| item.kind() == first.kind();
             if let Some(index) = items.iter().position(|item| !alike(item)) {
-                return Err(at
-                    .index(index)
-                    .refuse("strings and numbers must not be mixed"));
+                return Err(at.index(index).refuse("strings and numbers must not be mixed"));
             }
             let excluded = items.iter().enumerate();
-            excluded
-                .map(|(index, item)| excluded_value(item, &at.index(index)))
-                .collect()
+            excluded.map(|(index, item)| excluded_value(item, &at.index(index))).collect()
         }
         value => Ok([excluded_value(value, at)?].into()),
     }
@@ -148,19 +126,13 @@ fn excluded_value(value: &Json, at: &At<'_>) -> Result<Condition, PatternError> 
     match value {
         Json::Text(text) => Ok(equals(text)),
         Json::Number(number) => Ok(Condition::Equals(Literal::Number(*number))),
-        other => Err(at.refuse(format!(
-            "must be a string, a number or a list of either, not {}",
-            other.kind()
-        ))),
+        other => Err(at.refuse(format!("must be a string, a number or a list of either, not {}", other.kind()))),
     }
 }
 
 /// Compiles an operator within `anything-but`, whose operand may be one string or several.
 fn excluded_by(name: &str, operand: &Json, at: &At<'_>) -> Result<Box<[Condition]>, PatternError> {
-    if !matches!(
-        name,
-        "prefix" | "suffix" | "equals-ignore-case" | "wildcard"
-    ) {
+    if !matches!(name, "prefix" | "suffix" | "equals-ignore-case" | "wildcard") {
         return Err(at.refuse(format!("`anything-but` cannot contain `{name}`")));
     }
     let Json::List(items) = operand else {
@@ -170,9 +142,7 @@ fn excluded_by(name: &str, operand: &Json, at: &At<'_>) -> Result<Box<[Condition
         return Err(at.refuse("must not be empty"));
     }
     let items = items.iter().enumerate();
-    items
-        .map(|(index, item)| excluded_text(name, item, &at.index(index)))
-        .collect()
+    items.map(|(index, item)| excluded_text(name, item, &at.index(index))).collect()
 }
 
 fn excluded_text(name: &str, operand: &Json, at: &At<'_>) -> Result<Condition, PatternError> {
@@ -193,10 +163,9 @@ fn interval(operand: &Json, at: &At<'_>) -> Result<Interval, PatternError> {
     };
     let (first, second) = match &**items {
         [sign, number] => (comparison(sign, number, at, 0)?, None),
-        [sign, number, second_sign, second_number] => (
-            comparison(sign, number, at, 0)?,
-            Some(comparison(second_sign, second_number, at, 2)?),
-        ),
+        [sign, number, second_sign, second_number] => {
+            (comparison(sign, number, at, 0)?, Some(comparison(second_sign, second_number, at, 2)?))
+        }
         _ => return Err(at.refuse("must be one comparison and its number, or two of each")),
     };
     match (first, second) {
@@ -205,10 +174,7 @@ fn interval(operand: &Json, at: &At<'_>) -> Result<Interval, PatternError> {
             if low.compare(high).is_ge() {
                 return Err(at.refuse("the lower bound must be less than the upper bound"));
             }
-            Ok(Interval {
-                low: bound(low_sign, low),
-                high: bound(high_sign, high),
-            })
+            Ok(Interval { low: bound(low_sign, low), high: bound(high_sign, high) })
         }
         _ => Err(at.refuse("two comparisons must be a lower bound and then an upper bound")),
     }
@@ -218,18 +184,9 @@ fn interval(operand: &Json, at: &At<'_>) -> Result<Interval, PatternError> {
 fn half_line((sign, number): (&str, Number)) -> Interval {
     let bound = bound(sign, number);
     match sign {
-        "=" => Interval {
-            low: bound,
-            high: bound,
-        },
-        ">" | ">=" => Interval {
-            low: bound,
-            high: None,
-        },
-        _ => Interval {
-            low: None,
-            high: bound,
-        },
+        "=" => Interval { low: bound, high: bound },
+        ">" | ">=" => Interval { low: bound, high: None },
+        _ => Interval { low: None, high: bound },
     }
 }
 
@@ -242,18 +199,11 @@ fn bound(sign: &str, at: Number) -> Option<Bound> {
     Some(Bound { at, inclusive })
 }
 
-fn comparison<'j>(
-    sign: &'j Json,
-    number: &Json,
-    at: &At<'_>,
-    index: usize,
-) -> Result<(&'j str, Number), PatternError> {
+fn comparison<'j>(sign: &'j Json, number: &Json, at: &At<'_>, index: usize) -> Result<(&'j str, Number), PatternError> {
     let sign = match sign {
         Json::Text(text) if matches!(&**text, "=" | "<" | "<=" | ">" | ">=") => text,
         _ => {
-            return Err(at
-                .index(index)
-                .refuse("must be one of `=`, `<`, `<=`, `>` and `>=`"));
+            return Err(at.index(index).refuse("must be one of `=`, `<`, `<=`, `>` and `>=`"));
         }
     };
     match number {

@@ -9,16 +9,14 @@
 /// the first that fits is exact.
 pub(super) fn strip_prefix_ignoring_case<'v>(value: &'v str, operand: &str) -> Option<&'v str> {
     operand.chars().try_fold(value, |rest, character| {
-        strip_front(rest, character.to_lowercase())
-            .or_else(|| strip_front(rest, character.to_uppercase()))
+        strip_front(rest, character.to_lowercase()).or_else(|| strip_front(rest, character.to_uppercase()))
     })
 }
 
 /// Removes a suffix from a value, ignoring case as [`strip_prefix_ignoring_case`] does.
 pub(super) fn strip_suffix_ignoring_case<'v>(value: &'v str, operand: &str) -> Option<&'v str> {
     operand.chars().rev().try_fold(value, |rest, character| {
-        strip_back(rest, character.to_lowercase())
-            .or_else(|| strip_back(rest, character.to_uppercase()))
+        strip_back(rest, character.to_lowercase()).or_else(|| strip_back(rest, character.to_uppercase()))
     })
 }
 
@@ -30,10 +28,7 @@ pub(super) fn equals_ignoring_case(value: &str, operand: &str) -> bool {
 /// A form that is the same for an operand and for everything that equals it ignoring case, character
 /// by character, so that such operands can be found through a hash map.
 pub(super) fn fold_case(text: &str) -> String {
-    text.chars()
-        .flat_map(char::to_lowercase)
-        .flat_map(char::to_uppercase)
-        .collect()
+    text.chars().flat_map(char::to_lowercase).flat_map(char::to_uppercase).collect()
 }
 
 fn strip_front(text: &str, characters: impl Iterator<Item = char>) -> Option<&str> {
@@ -67,9 +62,7 @@ impl Wildcard {
         while let Some((position, character)) = characters.next() {
             match character {
                 '*' if after_asterisk => {
-                    return Err(format!(
-                        "two asterisks follow each other at character {position}"
-                    ));
+                    return Err(format!("two asterisks follow each other at character {position}"));
                 }
                 '*' => parts.push(std::mem::take(&mut part).into_boxed_str()),
                 '\\' => match characters.next() {
@@ -85,9 +78,7 @@ impl Wildcard {
             after_asterisk = character == '*';
         }
         parts.push(part.into_boxed_str());
-        Ok(Self {
-            parts: parts.into_boxed_slice(),
-        })
+        Ok(Self { parts: parts.into_boxed_slice() })
     }
 
     /// The literal texts that a matching value contains.

@@ -124,10 +124,7 @@ mod tests {
         assert_eq!(Number::from(300_i64), Number::from(300.0));
         assert_eq!(Number::from(300_u64), Number::from(3.0e2));
         assert_eq!(Number::from(0_i64), Number::from(-0.0));
-        assert_eq!(
-            Number::from(1_u64 << 63),
-            Number::from(9.223_372_036_854_776e18)
-        );
+        assert_eq!(Number::from(1_u64 << 63), Number::from(9.223_372_036_854_776e18));
         assert_ne!(Number::from(u64::MAX), Number::from(u64::MAX - 1));
     }
 

@@ -41,10 +41,7 @@ pub struct AccessToken {
 /// Local accounts' passwords and tokens.
 pub trait Identity: Clone + Send + Sync + 'static {
     /// Hashes a new password, for storing.
-    fn hash_password(
-        &self,
-        password: &Secret,
-    ) -> impl Future<Output = Result<String, IdentityError>> + Send;
+    fn hash_password(&self, password: &Secret) -> impl Future<Output = Result<String, IdentityError>> + Send;
 
     /// Checks the password that somebody signs in to `account` with against the stored hash. With no such
     /// account (`stored` is none) it takes as long and answers [`IdentityError::WrongPassword`].

@@ -10,16 +10,8 @@ use crate::{
     offer::Outgoing,
 };
 
-const SECRETS_OF_OTHERS: [&str; 8] = [
-    "other",
-    "their reason",
-    "their details",
-    "their answer",
-    "http-500",
-    "99",
-    "user.told",
-    "email",
-];
+const SECRETS_OF_OTHERS: [&str; 8] =
+    ["other", "their reason", "their details", "their answer", "http-500", "99", "user.told", "email"];
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -48,11 +40,7 @@ fn head(mode: Mode, offers: u32) -> Head {
         mode,
         category: Some("books".to_owned()),
         created_at: at(0),
-        routed: Some(Routed {
-            at: at(1),
-            offers,
-            registry_version: 99,
-        }),
+        routed: Some(Routed { at: at(1), offers, registry_version: 99 }),
         winner: None,
         cancelled_at: None,
     }
@@ -71,8 +59,7 @@ fn attempt(outcome: &str) -> Attempt {
 
 /// Everything that can happen to one offer.
 fn facts(offer: &Offer, reason: &str, details: &str) -> Vec<Fact> {
-    let (delivery_id, third_party, environment) =
-        (offer.delivery_id, offer.party.clone(), offer.environment);
+    let (delivery_id, third_party, environment) = (offer.delivery_id, offer.party.clone(), offer.environment);
     let message = MessageType::OfferCreated;
     let status = AnswerStatus::Accepted;
     let (reason, details) = (reason.to_owned(), Value::from(details));
@@ -86,18 +73,8 @@ fn facts(offer: &Offer, reason: &str, details: &str) -> Vec<Fact> {
             reason: "http-500".to_owned(),
             attempts: 185,
         },
-        Fact::MessageHeld {
-            delivery_id,
-            third_party: third_party.clone(),
-            environment,
-            message,
-        },
-        Fact::MessageReplayed {
-            delivery_id,
-            third_party: third_party.clone(),
-            environment,
-            message,
-        },
+        Fact::MessageHeld { delivery_id, third_party: third_party.clone(), environment, message },
+        Fact::MessageReplayed { delivery_id, third_party: third_party.clone(), environment, message },
         Fact::delivered(offer, message, Via::Push),
         Fact::OfferAnswered {
             delivery_id,
@@ -116,17 +93,8 @@ fn facts(offer: &Offer, reason: &str, details: &str) -> Vec<Fact> {
             reason: Some(reason),
             details: Some(details),
         },
-        Fact::OfferWithdrawn {
-            delivery_id,
-            third_party: third_party.clone(),
-            environment,
-            told: true,
-        },
-        Fact::OfferExpired {
-            delivery_id,
-            third_party,
-            environment,
-        },
+        Fact::OfferWithdrawn { delivery_id, third_party: third_party.clone(), environment, told: true },
+        Fact::OfferExpired { delivery_id, third_party, environment },
     ]
 }
 
@@ -136,10 +104,7 @@ fn record(own: OfferState, other: OfferState) -> RequestRecord {
     let mut all = vec![Fact::RequestCreated, Fact::RequestUnmatched];
     all.extend(facts(&own, "own reason", "own details"));
     all.extend(facts(&other, "their reason", "their details"));
-    all.push(Fact::UserTold {
-        channel: "email".to_owned(),
-        of: 99,
-    });
+    all.push(Fact::UserTold { channel: "email".to_owned(), of: 99 });
     all.push(Fact::RequestCancelled);
     let number = |(index, fact): (u64, Fact)| JournalEntry {
         sequence: 990 + index,
@@ -152,10 +117,7 @@ fn record(own: OfferState, other: OfferState) -> RequestRecord {
         head: head(Mode::All, 2),
         detail: r#"{"user_id":"usr_1","request_status":"new","amount":1.50,"z":1,"a":2}"#.into(),
         journal: (0..).zip(all).map(number).collect(),
-        attempts: vec![
-            (own.delivery_id, attempt("timeout")),
-            (other.delivery_id, attempt("http-500")),
-        ],
+        attempts: vec![(own.delivery_id, attempt("timeout")), (other.delivery_id, attempt("http-500"))],
         offers: vec![own, other],
     }
 }
@@ -164,23 +126,10 @@ fn record(own: OfferState, other: OfferState) -> RequestRecord {
 fn without_others(mut record: RequestRecord) -> RequestRecord {
     let own = party("own");
     record.offers.retain(|offer| offer.party == own);
-    record.attempts.retain(|(delivery, _)| {
-        record
-            .offers
-            .iter()
-            .any(|offer| offer.delivery_id == *delivery)
-    });
-    record
-        .journal
-        .retain(|entry| entry.fact.concerns().is_none_or(|(party, _)| *party == own));
-    record
-        .journal
-        .retain(|entry| !matches!(entry.fact, Fact::UserTold { .. } | Fact::RequestUnmatched));
-    record.head.routed = Some(Routed {
-        at: at(50),
-        offers: 1,
-        registry_version: 1,
-    });
+    record.attempts.retain(|(delivery, _)| record.offers.iter().any(|offer| offer.delivery_id == *delivery));
+    record.journal.retain(|entry| entry.fact.concerns().is_none_or(|(party, _)| *party == own));
+    record.journal.retain(|entry| !matches!(entry.fact, Fact::UserTold { .. } | Fact::RequestUnmatched));
+    record.head.routed = Some(Routed { at: at(50), offers: 1, registry_version: 1 });
     for (sequence, entry) in (0..).zip(&mut record.journal) {
         entry.sequence = sequence;
         entry.cause = None;
@@ -193,12 +142,7 @@ fn seen_by(record: &RequestRecord, reader: Reader<'_>) -> Value {
 }
 
 fn types(view: &Value) -> Vec<&str> {
-    view["timeline"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| entry["type"].as_str().unwrap())
-        .collect()
+    view["timeline"].as_array().unwrap().iter().map(|entry| entry["type"].as_str().unwrap()).collect()
 }
 
 #[test]
@@ -209,16 +153,9 @@ fn to_a_party_it_is_as_if_there_were_nobody_else() {
             let record = record(mine, theirs);
             let reader = Reader::Party(&own, Environment::Prod);
             let seen = seen_by(&record, reader);
-            assert_eq!(
-                seen,
-                seen_by(&without_others(record), reader),
-                "{mine} beside {theirs}"
-            );
+            assert_eq!(seen, seen_by(&without_others(record), reader), "{mine} beside {theirs}");
             let text = seen["timeline"].to_string() + &seen["offers"].to_string();
-            for secret in SECRETS_OF_OTHERS
-                .iter()
-                .filter(|secret| **secret != "http-500")
-            {
+            for secret in SECRETS_OF_OTHERS.iter().filter(|secret| **secret != "http-500") {
                 assert!(!text.contains(secret), "{secret} in {text}");
             }
         }
@@ -258,25 +195,12 @@ fn a_partys_environments_do_not_see_each_other() {
     let mut record = record(OfferState::Delivered, OfferState::Delivered);
     let elsewhere = Offer::new(id(), own.clone(), Environment::Test, 1, at(1));
     for (sequence, fact) in (0..).zip(facts(&elsewhere, "test reason", "test details")) {
-        record.journal.push(JournalEntry {
-            sequence,
-            request: Some(id()),
-            at: at(9),
-            cause: None,
-            fact,
-        });
+        record.journal.push(JournalEntry { sequence, request: Some(id()), at: at(9), cause: None, fact });
     }
-    record
-        .attempts
-        .push((elsewhere.delivery_id, attempt("test-outcome")));
+    record.attempts.push((elsewhere.delivery_id, attempt("test-outcome")));
     record.offers.push(elsewhere.clone());
     let seen = seen_by(&record, Reader::Party(&own, Environment::Prod)).to_string();
-    for secret in [
-        "test reason",
-        "test details",
-        "test-outcome",
-        &elsewhere.delivery_id.to_string(),
-    ] {
+    for secret in ["test reason", "test details", "test-outcome", &elsewhere.delivery_id.to_string()] {
         assert!(!seen.contains(secret), "{secret} in {seen}");
     }
 }
@@ -296,16 +220,8 @@ fn a_party_sees_how_its_own_deliveries_went() {
             }],
         }])
     );
-    let failed = seen["timeline"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|entry| entry["type"] == "message.failed")
-        .unwrap();
-    assert_eq!(
-        (&failed["reason"], &failed["attempts"]),
-        (&json!("http-500"), &json!(185))
-    );
+    let failed = seen["timeline"].as_array().unwrap().iter().find(|entry| entry["type"] == "message.failed").unwrap();
+    assert_eq!((&failed["reason"], &failed["attempts"]), (&json!("http-500"), &json!(185)));
     assert_eq!(
         types(&seen),
         [
@@ -337,9 +253,7 @@ fn a_user_sees_every_offer_and_not_how_delivering_went() {
         ])
     );
     let timeline = seen["timeline"].to_string();
-    for secret in [
-        "http-500", "attempts", "via", "told\":", "sequence", "cause", "latency", "timeout",
-    ] {
+    for secret in ["http-500", "attempts", "via", "told\":", "sequence", "cause", "latency", "timeout"] {
         assert!(!timeline.contains(secret), "{secret} in {timeline}");
     }
     for member in ["winner", "routed"] {
@@ -353,18 +267,11 @@ fn a_user_sees_every_offer_and_not_how_delivering_went() {
 fn an_operator_sees_everything() {
     let record = record(OfferState::Delivered, OfferState::Accepted);
     let seen = seen_by(&record, Reader::Operator);
-    assert_eq!(
-        seen["timeline"].as_array().unwrap().len(),
-        record.journal.len()
-    );
+    assert_eq!(seen["timeline"].as_array().unwrap().len(), record.journal.len());
     let text = seen.to_string();
-    for expected in SECRETS_OF_OTHERS.iter().chain(&[
-        "timeout",
-        "sequence",
-        "cause",
-        "registry_version",
-        "\"won\":true",
-    ]) {
+    for expected in
+        SECRETS_OF_OTHERS.iter().chain(&["timeout", "sequence", "cause", "registry_version", "\"won\":true"])
+    {
         assert!(text.contains(expected), "{expected} not in {text}");
     }
     assert_eq!(seen["offers"][1]["attempts"][0]["answer"], "their answer");
@@ -374,10 +281,7 @@ fn an_operator_sees_everything() {
 fn what_was_asked_is_passed_on_as_it_was_written() {
     let record = record(OfferState::Delivered, OfferState::Accepted);
     let text = serde_json::to_string(&request(&record, Reader::User)).unwrap();
-    assert!(
-        text.ends_with(&format!(r#""request":{}}}"#, record.detail)),
-        "{text}"
-    );
+    assert!(text.ends_with(&format!(r#""request":{}}}"#, record.detail)), "{text}");
 }
 
 #[test]

@@ -60,14 +60,7 @@ pub(super) fn entry<'a>(journal: &'a JournalEntry, reader: Reader<'_>) -> Option
     Some(match reader {
         Reader::Operator => whole,
         // A party that won knows by its own answer; `told` and `won` are about what others got to know.
-        Reader::Party(..) => Entry {
-            won: None,
-            told: None,
-            of: None,
-            sequence: None,
-            cause: None,
-            ..whole
-        },
+        Reader::Party(..) => Entry { won: None, told: None, of: None, sequence: None, cause: None, ..whole },
         Reader::User => Entry {
             via: None,
             attempts: None,
@@ -75,9 +68,7 @@ pub(super) fn entry<'a>(journal: &'a JournalEntry, reader: Reader<'_>) -> Option
             of: None,
             sequence: None,
             cause: None,
-            reason: whole
-                .reason
-                .filter(|_| !matches!(journal.fact, Fact::MessageFailed { .. })),
+            reason: whole.reason.filter(|_| !matches!(journal.fact, Fact::MessageFailed { .. })),
             ..whole
         },
     })
@@ -91,9 +82,7 @@ fn is_for(fact: &Fact, reader: Reader<'_>) -> bool {
         Reader::Party(party, environment) => (party, environment),
     };
     match fact.concerns() {
-        Some((concerned, in_environment)) => {
-            concerned == party && in_environment == Some(environment)
-        }
+        Some((concerned, in_environment)) => concerned == party && in_environment == Some(environment),
         None => matches!(fact, Fact::RequestCreated | Fact::RequestCancelled),
     }
 }

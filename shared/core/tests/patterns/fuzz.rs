@@ -80,10 +80,8 @@ fn no_text_makes_the_parser_panic() {
 fn no_damage_to_a_pattern_makes_the_parser_panic() {
     let text = vectors::text();
     let sources: Vec<Value> = serde_json::from_str(&text).expect("the vectors are JSON");
-    let sources: Vec<Vec<char>> = sources
-        .iter()
-        .map(|vector| vector["pattern"].to_string().chars().collect())
-        .collect();
+    let sources: Vec<Vec<char>> =
+        sources.iter().map(|vector| vector["pattern"].to_string().chars().collect()).collect();
     let mut random = Random(2);
     let mut valid = 0;
     for round in 0..40_000 {
@@ -148,8 +146,7 @@ fn json(random: &mut Random, depth: usize) -> Value {
         4 => Value::from(random.pick(&WORDS)),
         5..9 => (0..count).map(|_| json(random, depth - 1)).collect(),
         _ => {
-            let members =
-                (0..count).map(|_| (random.pick(&WORDS).to_owned(), json(random, depth - 1)));
+            let members = (0..count).map(|_| (random.pick(&WORDS).to_owned(), json(random, depth - 1)));
             Value::Object(members.collect::<BTreeMap<_, _>>().into_iter().collect())
         }
     }

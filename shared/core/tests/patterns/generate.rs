@@ -27,35 +27,9 @@ const TEXTS: [&str; 16] = [
     "2001:db8::1",
     "1",
 ];
-const NUMBERS: [&str; 8] = [
-    "0",
-    "1",
-    "1.0",
-    "10",
-    "1e1",
-    "-2.5",
-    "2.25",
-    "18446744073709551615",
-];
-const WILDCARDS: [&str; 10] = [
-    "*",
-    "a*",
-    "*b",
-    "a*b",
-    "*a*",
-    "*b*a*",
-    "ab",
-    "",
-    r"\*a",
-    "*aba*abc*",
-];
-const BLOCKS: [&str; 5] = [
-    "10.0.0.0/24",
-    "10.0.1.1/32",
-    "0.0.0.0/0",
-    "2001:db8::/32",
-    "10.0.0.9/16",
-];
+const NUMBERS: [&str; 8] = ["0", "1", "1.0", "10", "1e1", "-2.5", "2.25", "18446744073709551615"];
+const WILDCARDS: [&str; 10] = ["*", "a*", "*b", "a*b", "*a*", "*b*a*", "ab", "", r"\*a", "*aba*abc*"];
+const BLOCKS: [&str; 5] = ["10.0.0.0/24", "10.0.1.1/32", "0.0.0.0/0", "2001:db8::/32", "10.0.0.9/16"];
 
 fn text() -> impl Strategy<Value = Value> {
     select(&TEXTS[..]).prop_map(Value::from)
@@ -85,9 +59,7 @@ fn object(member: impl Strategy<Value = Value>) -> impl Strategy<Value = Value> 
 }
 
 fn members(members: std::collections::BTreeMap<&'static str, Value>) -> Value {
-    let members = members
-        .into_iter()
-        .map(|(name, member)| (name.to_owned(), member));
+    let members = members.into_iter().map(|(name, member)| (name.to_owned(), member));
     Value::Object(members.collect::<Map<_, _>>())
 }
 
@@ -141,24 +113,14 @@ fn operator() -> impl Strategy<Value = Value> {
 }
 
 fn has_empty(value: &Value) -> bool {
-    value == ""
-        || value
-            .as_array()
-            .is_some_and(|items| items.iter().any(|item| item == ""))
+    value == "" || value.as_array().is_some_and(|items| items.iter().any(|item| item == ""))
 }
 
 fn numeric() -> impl Strategy<Value = Value> {
     let sign = select(&["=", "<", "<=", ">", ">="][..]);
-    let bounds = (
-        select(&[">", ">="][..]),
-        -3..10,
-        select(&["<", "<="][..]),
-        1..5,
-    );
+    let bounds = (select(&[">", ">="][..]), -3..10, select(&["<", "<="][..]), 1..5);
     prop_oneof![
         (sign, number()).prop_map(|(sign, number)| json!({"numeric": [sign, number]})),
-        bounds.prop_map(|(above, low, below, width)| {
-            json!({"numeric": [above, low, below, low + width]})
-        }),
+        bounds.prop_map(|(above, low, below, width)| { json!({"numeric": [above, low, below, low + width]}) }),
     ]
 }

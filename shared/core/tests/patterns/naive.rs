@@ -7,9 +7,7 @@ use serde_json::{Map, Value};
 
 /// Whether an event matches a pattern.
 pub(crate) fn matches(pattern: &Value, event: &Value) -> bool {
-    combinations(pattern)
-        .iter()
-        .any(|combination| object_matches(combination, event))
+    combinations(pattern).iter().any(|combination| object_matches(combination, event))
 }
 
 /// The pattern without `$or`: one tree for each combination of branches.
@@ -22,9 +20,7 @@ fn combinations(pattern: &Value) -> Vec<Value> {
             other => vec![other.clone()],
         };
         all = product(&all, &choices, |tree, choice| {
-            tree.as_object_mut()
-                .expect("an object")
-                .insert(key.clone(), choice.clone());
+            tree.as_object_mut().expect("an object").insert(key.clone(), choice.clone());
         });
     }
     if let Some(branches) = members.get("$or") {
@@ -63,21 +59,17 @@ fn overlay(tree: &mut Value, branch: &Value) {
 }
 
 fn object_matches(pattern: &Value, event: &Value) -> bool {
-    pattern
-        .as_object()
-        .expect("an object")
-        .iter()
-        .all(|(key, asked)| {
-            let found = event.get(key).unwrap_or(&Value::Array(Vec::new())).clone();
-            let mut leaves = Vec::new();
-            let mut objects = Vec::new();
-            spread(&found, &mut leaves, &mut objects);
-            match asked {
-                Value::Array(conditions) => field_matches(conditions, &leaves),
-                object if objects.is_empty() => object_matches(object, &Value::Null),
-                object => objects.iter().any(|one| object_matches(object, one)),
-            }
-        })
+    pattern.as_object().expect("an object").iter().all(|(key, asked)| {
+        let found = event.get(key).unwrap_or(&Value::Array(Vec::new())).clone();
+        let mut leaves = Vec::new();
+        let mut objects = Vec::new();
+        spread(&found, &mut leaves, &mut objects);
+        match asked {
+            Value::Array(conditions) => field_matches(conditions, &leaves),
+            object if objects.is_empty() => object_matches(object, &Value::Null),
+            object => objects.iter().any(|one| object_matches(object, one)),
+        }
+    })
 }
 
 /// The values and the objects that a member offers, out of all arrays.
@@ -99,10 +91,7 @@ fn field_matches(conditions: &[Value], leaves: &[Value]) -> bool {
 }
 
 fn condition_holds(condition: &Value, leaf: &Value) -> bool {
-    let Some((name, operand)) = condition
-        .as_object()
-        .and_then(|object| object.iter().next())
-    else {
+    let Some((name, operand)) = condition.as_object().and_then(|object| object.iter().next()) else {
         return equal(condition, leaf);
     };
     if name == "anything-but" {
@@ -110,18 +99,14 @@ fn condition_holds(condition: &Value, leaf: &Value) -> bool {
             Value::Object(inner) => {
                 let (inner, operand) = inner.iter().next().expect("an operator");
                 let alternatives = listed(operand).into_iter();
-                alternatives
-                    .map(|one| serde_json::json!({ inner: one }))
-                    .collect()
+                alternatives.map(|one| serde_json::json!({ inner: one })).collect()
             }
             other => listed(other),
         };
         return !alternatives.iter().any(|one| condition_holds(one, leaf));
     }
     if name == "numeric" {
-        return leaf
-            .as_f64()
-            .is_some_and(|number| numeric(operand.as_array().expect("a list"), number));
+        return leaf.as_f64().is_some_and(|number| numeric(operand.as_array().expect("a list"), number));
     }
     let Some(text) = leaf.as_str() else {
         return false;
@@ -131,9 +116,7 @@ fn condition_holds(condition: &Value, leaf: &Value) -> bool {
         ("prefix", Some(operand), _) => ignoring_case(operand, text).iter().any(|_| true),
         ("suffix", Some(operand), _) => {
             let starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-            starts
-                .into_iter()
-                .any(|at| ignoring_case(operand, &text[at..]).contains(&""))
+            starts.into_iter().any(|at| ignoring_case(operand, &text[at..]).contains(&""))
         }
         ("prefix", None, Some(operand)) => text.starts_with(operand),
         ("suffix", None, Some(operand)) => text.ends_with(operand),
@@ -177,23 +160,16 @@ fn ignoring_case<'t>(operand: &str, text: &'t str) -> Vec<&'t str> {
     let Some(character) = operand.chars().next() else {
         return vec![text];
     };
-    let forms = [
-        character.to_lowercase().to_string(),
-        character.to_uppercase().to_string(),
-    ];
+    let forms = [character.to_lowercase().to_string(), character.to_uppercase().to_string()];
     let rests = forms.iter().filter_map(|form| text.strip_prefix(&**form));
-    rests
-        .flat_map(|rest| ignoring_case(&operand[character.len_utf8()..], rest))
-        .collect()
+    rests.flat_map(|rest| ignoring_case(&operand[character.len_utf8()..], rest)).collect()
 }
 
 fn glob(pattern: &[u8], text: &[u8]) -> bool {
     match pattern {
         [] => text.is_empty(),
         [b'*', rest @ ..] => (0..=text.len()).any(|skipped| glob(rest, &text[skipped..])),
-        [b'\\', literal, rest @ ..] | [literal, rest @ ..] => {
-            text.first() == Some(literal) && glob(rest, &text[1..])
-        }
+        [b'\\', literal, rest @ ..] | [literal, rest @ ..] => text.first() == Some(literal) && glob(rest, &text[1..]),
     }
 }
 

@@ -12,11 +12,7 @@ use serde_json::{Value, json};
 use crate::{generate, naive};
 
 fn config(cases: u32) -> Config {
-    Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    }
+    Config { cases, failure_persistence: None, ..Config::default() }
 }
 
 fn found(index: &PatternIndex<u8>, event: &Value) -> Vec<u8> {
@@ -108,9 +104,7 @@ fn a_large_index_finds_what_matches() {
     while patterns.len() < 400 {
         patterns.extend(Pattern::from_value(&sample(generate::pattern().boxed())));
     }
-    let events: Vec<Value> = (0..150)
-        .map(|_| sample(generate::event().boxed()))
-        .collect();
+    let events: Vec<Value> = (0..150).map(|_| sample(generate::event().boxed())).collect();
     let mut index = PatternIndex::default();
     let mut entries: BTreeMap<usize, [&Pattern; 2]> = BTreeMap::new();
     for step in 0..4_000_usize {
@@ -131,9 +125,7 @@ fn a_large_index_finds_what_matches() {
         let mut keys = Vec::new();
         index.matches(&fields, &mut keys);
         keys.sort_unstable();
-        let matching = entries
-            .iter()
-            .filter(|(_, pair)| pair.iter().all(|one| one.matches(&fields)));
+        let matching = entries.iter().filter(|(_, pair)| pair.iter().all(|one| one.matches(&fields)));
         let expected: Vec<usize> = matching.map(|(key, _)| *key).collect();
         assert_eq!(keys, expected, "{event}");
         total += keys.len();
@@ -176,9 +168,7 @@ fn a_large_index_of_equalities_finds_what_matches() {
         let mut keys = Vec::new();
         index.matches(&fields, &mut keys);
         keys.sort_unstable();
-        let matching = entries
-            .iter()
-            .filter(|(_, pattern)| pattern.matches(&fields));
+        let matching = entries.iter().filter(|(_, pattern)| pattern.matches(&fields));
         let expected: Vec<usize> = matching.map(|(key, _)| *key).collect();
         assert_eq!(keys, expected, "{event}");
     }

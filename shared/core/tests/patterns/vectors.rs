@@ -24,15 +24,13 @@ struct Case {
 
 /// The file's text.
 pub(crate) fn text() -> String {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/event-patterns.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/event-patterns.json");
     std::fs::read_to_string(path).expect("the vectors are in the repository")
 }
 
 #[test]
 fn every_vector_is_answered_as_expected() {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/event-patterns.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/event-patterns.json");
     let text = std::fs::read_to_string(path).expect("the vectors are in the repository");
     let vectors: Vec<Vector<'_>> = serde_json::from_str(&text).expect("the vectors are JSON");
     assert_eq!(vectors.len(), 350);
@@ -57,12 +55,7 @@ fn every_vector_is_answered_as_expected() {
             let place = || format!("{source} on {}", case.event);
             assert_eq!(parsed.matches(&fields), case.matches, "{}", place());
             assert_eq!(from_value.matches(&fields), case.matches, "{}", place());
-            assert_eq!(
-                parsed.first_failure(&fields).is_none(),
-                case.matches,
-                "{}",
-                place()
-            );
+            assert_eq!(parsed.first_failure(&fields).is_none(), case.matches, "{}", place());
             let mut keys = Vec::new();
             index.matches(&fields, &mut keys);
             assert_eq!(keys.len(), usize::from(case.matches), "{}", place());

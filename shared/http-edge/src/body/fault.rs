@@ -7,9 +7,7 @@ use serde_path_to_error::{Error, Path, Segment};
 pub(super) fn of(error: &Error<serde_json::Error>) -> Fault {
     let mut pointer = pointer_of(error.path());
     let text = error.inner().to_string();
-    let rule = text
-        .rsplit_once(" at line ")
-        .map_or(text.as_str(), |(rule, _)| rule);
+    let rule = text.rsplit_once(" at line ").map_or(text.as_str(), |(rule, _)| rule);
     if let Some(field) = quoted(rule, "missing field `") {
         push_step(&mut pointer, field);
         return Fault::new(pointer, "is required");
@@ -25,12 +23,7 @@ pub(super) fn of(error: &Error<serde_json::Error>) -> Fault {
 }
 
 /// Messages of serde's that begin with what was found, value and all.
-const FOUND: [&str; 4] = [
-    "invalid type: ",
-    "invalid value: ",
-    "invalid length ",
-    "unknown variant ",
-];
+const FOUND: [&str; 4] = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
 
 /// What should have been there. Other messages are those of our own types, which repeat nothing.
 fn expectation(rule: &str) -> String {

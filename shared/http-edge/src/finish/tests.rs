@@ -38,24 +38,15 @@ async fn broken() -> &'static str {
 }
 
 async fn answered(method: Method, path: &str) -> (StatusCode, Response<Body>) {
-    let routes = Router::new()
-        .route("/thing", get(|| async { "here" }))
-        .route("/broken", get(broken));
+    let routes = Router::new().route("/thing", get(|| async { "here" })).route("/broken", get(broken));
     let app = finish(routes, Arc::new(Still), Arc::new(Still));
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .body(Body::empty())
-        .unwrap();
+    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
     let response = app.oneshot(request).await.unwrap();
     (response.status(), response)
 }
 
 async fn problem(response: Response<Body>) -> Value {
-    assert_eq!(
-        response.headers()[header::CONTENT_TYPE],
-        "application/problem+json"
-    );
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
     serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap()
 }
 
@@ -63,10 +54,7 @@ async fn problem(response: Response<Body>) -> Value {
 async fn an_answer_has_an_id() {
     let (status, response) = answered(Method::GET, "/thing").await;
     assert_eq!(status, 200);
-    assert_eq!(
-        response.headers()[REQUEST_ID],
-        "00000000-0000-0000-0000-000000000007"
-    );
+    assert_eq!(response.headers()[REQUEST_ID], "00000000-0000-0000-0000-000000000007");
 }
 
 #[tokio::test]

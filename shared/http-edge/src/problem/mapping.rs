@@ -15,10 +15,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotFound => Self::not_found(),
-            Refusal::State {
-                current_status,
-                detail,
-            } => Self::state(current_status, detail),
+            Refusal::State { current_status, detail } => Self::state(current_status, detail),
         }
     }
 }
@@ -27,12 +24,8 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Refused(refusal) => refusal.into(),
-            StoreError::Conflict => {
-                Self::unavailable("others kept changing the same thing; nothing was written")
-            }
-            StoreError::Unavailable(_) => {
-                Self::unavailable("the store is full or busy; nothing was written")
-            }
+            StoreError::Conflict => Self::unavailable("others kept changing the same thing; nothing was written"),
+            StoreError::Unavailable(_) => Self::unavailable("the store is full or busy; nothing was written"),
             StoreError::Unexpected(source) => Self::internal(source),
         }
     }
@@ -51,9 +44,7 @@ impl From<IntakeError> for Problem {
 impl From<IdentityError> for Problem {
     fn from(error: IdentityError) -> Self {
         match error {
-            IdentityError::WrongPassword => {
-                Self::unauthorized(Challenge::Any, "unknown account or wrong password")
-            }
+            IdentityError::WrongPassword => Self::unauthorized(Challenge::Any, "unknown account or wrong password"),
             IdentityError::TooManyFailures { retry_after } => {
                 Self::too_many("sign-ins to this account failed too often", retry_after)
             }

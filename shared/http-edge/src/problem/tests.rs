@@ -20,17 +20,11 @@ async fn answer(problem: impl Into<Problem>) -> (StatusCode, HeaderMap, Value) {
     let response = problem.into().into_response();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    assert_eq!(
-        parts.headers[header::CONTENT_TYPE],
-        "application/problem+json"
-    );
+    assert_eq!(parts.headers[header::CONTENT_TYPE], "application/problem+json");
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["status"], parts.status.as_u16());
     for member in ["type", "title", "detail"] {
-        assert!(
-            body[member].as_str().is_some_and(|text| !text.is_empty()),
-            "{body}"
-        );
+        assert!(body[member].as_str().is_some_and(|text| !text.is_empty()), "{body}");
     }
     (parts.status, parts.headers, body)
 }
@@ -44,10 +38,7 @@ async fn a_state_that_forbids_it_is_409_and_says_which() {
     let (status, _, body) = answer(StoreError::Refused(refusal)).await;
     assert_eq!(status, 409);
     assert_eq!(body["current_status"], "withdrawn");
-    assert_eq!(
-        body["detail"],
-        "an offer that is withdrawn cannot become accepted"
-    );
+    assert_eq!(body["detail"], "an offer that is withdrawn cannot become accepted");
 }
 
 #[tokio::test]
@@ -60,10 +51,7 @@ async fn what_is_not_there_is_404_and_says_nothing_else() {
 
 #[tokio::test]
 async fn what_may_work_later_says_when() {
-    for error in [
-        StoreError::Conflict,
-        StoreError::Unavailable("the disk is full"),
-    ] {
+    for error in [StoreError::Conflict, StoreError::Unavailable("the disk is full")] {
         let (status, headers, body) = answer(error).await;
         assert_eq!(status, 503);
         assert_eq!(headers[header::RETRY_AFTER], "1");
@@ -79,12 +67,8 @@ async fn what_may_work_later_says_when() {
 
 #[tokio::test]
 async fn what_nobody_foresaw_says_the_same_every_time() {
-    let (status, _, first) =
-        answer(StoreError::Unexpected("table `secret` is locked".into())).await;
-    let (_, _, second) = answer(IdentityError::Unexpected(
-        io::Error::other("no entropy").into(),
-    ))
-    .await;
+    let (status, _, first) = answer(StoreError::Unexpected("table `secret` is locked".into())).await;
+    let (_, _, second) = answer(IdentityError::Unexpected(io::Error::other("no entropy").into())).await;
     assert_eq!(status, 500);
     assert_eq!(first, second);
     assert!(!first.to_string().contains("secret"), "{first}");
@@ -93,23 +77,14 @@ async fn what_nobody_foresaw_says_the_same_every_time() {
 #[test]
 fn the_log_gets_the_whole_chain() {
     let error = StoreError::Unexpected(io::Error::other("disk I/O error").into());
-    assert_eq!(
-        Chain(&error).to_string(),
-        "the store failed: disk I/O error"
-    );
+    assert_eq!(Chain(&error).to_string(), "the store failed: disk I/O error");
 }
 
 #[tokio::test]
 async fn a_missing_credential_is_told_what_would_do() {
     for (challenge, expected) in [
-        (
-            Challenge::Any,
-            r#"Bearer realm="marketplace", ApiKey realm="marketplace""#,
-        ),
-        (
-            Challenge::BearerToken,
-            r#"Bearer realm="marketplace", error="invalid_token""#,
-        ),
+        (Challenge::Any, r#"Bearer realm="marketplace", ApiKey realm="marketplace""#),
+        (Challenge::BearerToken, r#"Bearer realm="marketplace", error="invalid_token""#),
         (Challenge::ApiKey, r#"ApiKey realm="marketplace""#),
     ] {
         let (status, headers, _) = answer(Problem::unauthorized(challenge, "who are you?")).await;
@@ -127,8 +102,5 @@ async fn intake_is_400_413_or_422() {
     let faults = vec![Fault::new("/amount", "must be a number")];
     let (status, _, body) = answer(IntakeError::Invalid(faults)).await;
     assert_eq!(status, 422);
-    assert_eq!(
-        body["errors"],
-        json!([{"pointer": "/amount", "detail": "must be a number"}])
-    );
+    assert_eq!(body["errors"], json!([{"pointer": "/amount", "detail": "must be a number"}]));
 }

@@ -45,10 +45,7 @@ struct Generations {
 
 impl TokenCache {
     pub(super) fn get(&self, hash: &TokenHash) -> Option<Verified> {
-        let mut generations = self
-            .generations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(verified) = generations.young.get(hash) {
             return Some(verified.clone());
         }
@@ -58,14 +55,9 @@ impl TokenCache {
     }
 
     pub(super) fn put(&self, hash: TokenHash, verified: Verified, now: Timestamp) {
-        let mut generations = self
-            .generations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         if generations.young.len() >= GENERATION {
-            generations
-                .young
-                .retain(|_, verified| verified.expires > now.as_second());
+            generations.young.retain(|_, verified| verified.expires > now.as_second());
         }
         generations.put(hash, verified);
     }
@@ -85,15 +77,8 @@ mod tests {
     use super::*;
 
     fn verified(expires: i64) -> Verified {
-        let user = VerifiedUser {
-            id: "usr_1".parse().unwrap(),
-            operator: false,
-        };
-        Verified {
-            user,
-            expires,
-            begins: None,
-        }
+        let user = VerifiedUser { id: "usr_1".parse().unwrap(), operator: false };
+        Verified { user, expires, begins: None }
     }
 
     fn numbered(number: usize) -> TokenHash {
@@ -105,10 +90,7 @@ mod tests {
         let cache = TokenCache::default();
         for number in 0..GENERATION * 5 {
             cache.put(numbered(number), verified(100), Timestamp::UNIX_EPOCH);
-            assert!(
-                cache.get(&numbered(0)).is_some(),
-                "asked for after {number} others"
-            );
+            assert!(cache.get(&numbered(0)).is_some(), "asked for after {number} others");
         }
         let generations = cache.generations.lock().unwrap();
         assert!(generations.young.len() + generations.old.len() <= 2 * GENERATION);
@@ -119,17 +101,9 @@ mod tests {
     fn what_has_expired_makes_room_first() {
         let cache = TokenCache::default();
         for number in 0..GENERATION {
-            cache.put(
-                numbered(number),
-                verified(if number == 7 { 100 } else { 10 }),
-                Timestamp::UNIX_EPOCH,
-            );
+            cache.put(numbered(number), verified(if number == 7 { 100 } else { 10 }), Timestamp::UNIX_EPOCH);
         }
-        cache.put(
-            numbered(GENERATION),
-            verified(100),
-            Timestamp::from_second(50).unwrap(),
-        );
+        cache.put(numbered(GENERATION), verified(100), Timestamp::from_second(50).unwrap());
         let generations = cache.generations.lock().unwrap();
         assert_eq!((generations.young.len(), generations.old.len()), (2, 0));
         assert!(generations.young.contains_key(&numbered(7)));

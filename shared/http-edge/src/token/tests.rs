@@ -48,10 +48,7 @@ impl Issuer {
 }
 
 fn header(algorithm: Algorithm) -> Header {
-    Header {
-        kid: Some("k1".to_owned()),
-        ..Header::new(algorithm)
-    }
+    Header { kid: Some("k1".to_owned()), ..Header::new(algorithm) }
 }
 
 fn verifier(set: &Value) -> JwksVerifier {
@@ -85,12 +82,7 @@ fn at(second: i64) -> Timestamp {
 
 fn raw(header: &Value, claims: &Value, signature: &[u8]) -> String {
     let encode = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-    format!(
-        "{}.{}.{}",
-        encode(header),
-        encode(claims),
-        BASE64URL_NOPAD.encode(signature)
-    )
+    format!("{}.{}.{}", encode(header), encode(claims), BASE64URL_NOPAD.encode(signature))
 }
 
 #[test]
@@ -98,16 +90,9 @@ fn a_token_of_our_issuer_names_its_user() {
     let issuer = Issuer::new();
     let verifier = issuer.verifier();
     let token = issuer.token(&claims());
-    let user = VerifiedUser {
-        id: "usr_1".parse().unwrap(),
-        operator: false,
-    };
+    let user = VerifiedUser { id: "usr_1".parse().unwrap(), operator: false };
     assert_eq!(verifier.verify(&token, at(NOW)).unwrap(), user);
-    assert_eq!(
-        verifier.verify(&token, at(NOW)).unwrap(),
-        user,
-        "from the cache"
-    );
+    assert_eq!(verifier.verify(&token, at(NOW)).unwrap(), user, "from the cache");
 }
 
 #[test]
@@ -121,12 +106,7 @@ fn claims_that_others_write_differently_are_understood() {
     operator["client_id"] = json!("marketplace");
     operator["token_use"] = json!("access");
     operator["cognito:groups"] = json!(["operators"]);
-    assert!(
-        verifier
-            .verify(&issuer.token(&operator), at(NOW))
-            .unwrap()
-            .operator
-    );
+    assert!(verifier.verify(&issuer.token(&operator), at(NOW)).unwrap().operator);
 }
 
 #[test]
@@ -156,10 +136,7 @@ fn a_wrong_claim_is_refused() {
     for (name, value) in wrong {
         let token = issuer.token(&claims_but(name, value.clone()));
         assert!(verifier.verify(&token, at(NOW)).is_err(), "{name}: {value}");
-        assert!(
-            verifier.verify(&token, at(NOW)).is_err(),
-            "{name}: {value}, again"
-        );
+        assert!(verifier.verify(&token, at(NOW)).is_err(), "{name}: {value}, again");
     }
 }
 
@@ -169,16 +146,10 @@ fn a_token_ends_when_it_says_although_it_was_verified_before() {
     let verifier = issuer.verifier();
     let token = issuer.token(&claims_but("exp", json!(NOW + 60)));
     assert!(verifier.verify(&token, at(NOW)).is_ok());
-    assert!(
-        verifier
-            .verify(&token, at(NOW + 60 + LEEWAY_SECONDS - 1))
-            .is_ok()
-    );
+    assert!(verifier.verify(&token, at(NOW + 60 + LEEWAY_SECONDS - 1)).is_ok());
     let late = verifier.verify(&token, at(NOW + 60 + LEEWAY_SECONDS));
     assert!(matches!(late, Err(TokenFault::Expired)));
-    let fresh = issuer
-        .verifier()
-        .verify(&token, at(NOW + 60 + LEEWAY_SECONDS));
+    let fresh = issuer.verifier().verify(&token, at(NOW + 60 + LEEWAY_SECONDS));
     assert!(matches!(fresh, Err(TokenFault::Expired)));
 }
 
@@ -186,23 +157,11 @@ fn a_token_ends_when_it_says_although_it_was_verified_before() {
 fn a_token_of_another_key_is_refused() {
     let (issuer, other) = (Issuer::new(), Issuer::new());
     let verifier = issuer.verifier();
-    assert!(matches!(
-        verifier.verify(&other.token(&claims()), at(NOW)),
-        Err(TokenFault::Forged(_))
-    ));
+    assert!(matches!(verifier.verify(&other.token(&claims()), at(NOW)), Err(TokenFault::Forged(_))));
     for kid in [None, Some("k2"), Some("")] {
-        let header = Header {
-            kid: kid.map(str::to_owned),
-            ..header(Algorithm::EdDSA)
-        };
+        let header = Header { kid: kid.map(str::to_owned), ..header(Algorithm::EdDSA) };
         let token = issuer.token_with(&header, &claims());
-        assert!(
-            matches!(
-                verifier.verify(&token, at(NOW)),
-                Err(TokenFault::Invalid(_))
-            ),
-            "{kid:?}"
-        );
+        assert!(matches!(verifier.verify(&token, at(NOW)), Err(TokenFault::Invalid(_))), "{kid:?}");
     }
 }
 
@@ -210,19 +169,14 @@ fn a_token_of_another_key_is_refused() {
 fn the_key_decides_the_algorithm_and_the_token_does_not() {
     let issuer = Issuer::new();
     let verifier = issuer.verifier();
-    for name in [
-        "none", "None", "NONE", "", "HS256", "RS256", "ES256", "EdDSA",
-    ] {
+    for name in ["none", "None", "NONE", "", "HS256", "RS256", "ES256", "EdDSA"] {
         for signature in [&[][..], &[0; 64][..]] {
             let token = raw(&json!({"alg": name, "kid": "k1"}), &claims(), signature);
             assert!(verifier.verify(&token, at(NOW)).is_err(), "{name}");
         }
     }
     // The public key used as the secret of an HMAC (RFC 8725 section 2.1).
-    for secret in [
-        issuer.public.clone(),
-        issuer.jwk()["x"].as_str().unwrap().as_bytes().to_vec(),
-    ] {
+    for secret in [issuer.public.clone(), issuer.jwk()["x"].as_str().unwrap().as_bytes().to_vec()] {
         let secret = EncodingKey::from_secret(&secret);
         let token = jsonwebtoken::encode(&header(Algorithm::HS256), &claims(), &secret).unwrap();
         assert!(verifier.verify(&token, at(NOW)).is_err());
@@ -232,25 +186,16 @@ fn the_key_decides_the_algorithm_and_the_token_does_not() {
 #[test]
 fn extensions_that_must_be_understood_are_refused() {
     let issuer = Issuer::new();
-    let header = Header {
-        crit: Some(vec!["b64".to_owned()]),
-        ..header(Algorithm::EdDSA)
-    };
+    let header = Header { crit: Some(vec!["b64".to_owned()]), ..header(Algorithm::EdDSA) };
     let token = issuer.token_with(&header, &claims());
-    assert!(matches!(
-        issuer.verifier().verify(&token, at(NOW)),
-        Err(TokenFault::Invalid(_))
-    ));
+    assert!(matches!(issuer.verifier().verify(&token, at(NOW)), Err(TokenFault::Invalid(_))));
 }
 
 #[test]
 fn a_key_in_the_header_is_not_believed() {
     let (issuer, other) = (Issuer::new(), Issuer::new());
     let jwk = serde_json::from_value(other.jwk()).unwrap();
-    let header = Header {
-        jwk: Some(jwk),
-        ..header(Algorithm::EdDSA)
-    };
+    let header = Header { jwk: Some(jwk), ..header(Algorithm::EdDSA) };
     let token = other.token_with(&header, &claims());
     assert!(issuer.verifier().verify(&token, at(NOW)).is_err());
 }
@@ -284,11 +229,7 @@ fn pkcs1(pkcs8: &[u8]) -> &[u8] {
 
 #[test]
 fn a_set_without_a_usable_key_is_refused_at_the_start() {
-    let expected = || Expected {
-        issuer: String::new(),
-        audience: String::new(),
-        operator_group: None,
-    };
+    let expected = || Expected { issuer: String::new(), audience: String::new(), operator_group: None };
     let jwk = Issuer::new().jwk();
     let but = |name: &str, value: Value| {
         let mut jwk = jwk.clone();
@@ -304,24 +245,16 @@ fn a_set_without_a_usable_key_is_refused_at_the_start() {
         but("kid", Value::Null),
     ];
     for set in unusable {
-        assert!(
-            matches!(JwksVerifier::new(&set, expected()), Err(KeySetFault::NoKey)),
-            "{set}"
-        );
+        assert!(matches!(JwksVerifier::new(&set, expected()), Err(KeySetFault::NoKey)), "{set}");
     }
-    assert!(matches!(
-        JwksVerifier::new("{", expected()),
-        Err(KeySetFault::Malformed(_))
-    ));
+    assert!(matches!(JwksVerifier::new("{", expected()), Err(KeySetFault::Malformed(_))));
 }
 
 #[test]
 fn what_is_no_token_is_refused() {
     let verifier = Issuer::new().verifier();
     let long = "a".repeat(MAX_TOKEN_BYTES + 1);
-    for text in [
-        "", ".", "..", "...", "a.b", "a.b.c", "a.b.c.d", "\0", "Bearer x", &long,
-    ] {
+    for text in ["", ".", "..", "...", "a.b", "a.b.c", "a.b.c.d", "\0", "Bearer x", &long] {
         assert!(verifier.verify(text, at(NOW)).is_err(), "{text:?}");
     }
 }

@@ -65,10 +65,7 @@ impl FailedSignIns {
         if accounts.len() >= MOST_ACCOUNTS && !accounts.contains_key(&key) {
             make_room(&mut accounts, now);
         }
-        let failures = accounts.entry(key).or_insert(Failures {
-            tries: 0,
-            last: now,
-        });
+        let failures = accounts.entry(key).or_insert(Failures { tries: 0, last: now });
         if is_forgiven(failures, now) {
             failures.tries = 0;
         }
@@ -76,10 +73,7 @@ impl FailedSignIns {
         if !left.is_zero() {
             return Err(left);
         }
-        *failures = Failures {
-            tries: failures.tries.saturating_add(1),
-            last: now,
-        };
+        *failures = Failures { tries: failures.tries.saturating_add(1), last: now };
         Ok(())
     }
 
@@ -147,10 +141,7 @@ mod tests {
             failures.begin("ann", at(0)).unwrap();
         }
         for now in 0..1_000 {
-            assert_eq!(
-                failures.begin("ann", at(now)),
-                Err(Duration::from_millis(1_000 - u64::try_from(now).unwrap()))
-            );
+            assert_eq!(failures.begin("ann", at(now)), Err(Duration::from_millis(1_000 - u64::try_from(now).unwrap())));
         }
         assert_eq!(failures.begin("ann", at(1_000)), Ok(()));
         assert_eq!(failures.begin("ben", at(0)), Ok(()), "another account");
@@ -159,20 +150,12 @@ mod tests {
     #[test]
     fn success_and_time_forgive() {
         let failures = FailedSignIns::default();
-        let exhaust = |now| {
-            (0..)
-                .take_while(|_| failures.begin("ann", at(now)).is_ok())
-                .count()
-        };
+        let exhaust = |now| (0..).take_while(|_| failures.begin("ann", at(now)).is_ok()).count();
         assert_eq!(exhaust(0), FREE_TRIES as usize);
         failures.forget("ann");
         assert_eq!(exhaust(0), FREE_TRIES as usize);
         assert_eq!(exhaust(3_600_000), FREE_TRIES as usize);
-        assert_eq!(
-            failures.begin("ann", at(0)),
-            Err(FIRST_WAIT),
-            "the clock stepped back"
-        );
+        assert_eq!(failures.begin("ann", at(0)), Err(FIRST_WAIT), "the clock stepped back");
     }
 
     #[test]
@@ -189,17 +172,13 @@ mod tests {
         let failures = FailedSignIns::default();
         let most = i64::try_from(MOST_ACCOUNTS).unwrap();
         for number in 0..most {
-            failures
-                .begin(&format!("stranger {number}"), at(number))
-                .unwrap();
+            failures.begin(&format!("stranger {number}"), at(number)).unwrap();
         }
         for _ in 0..FREE_TRIES {
             failures.begin("ann", at(most)).unwrap();
         }
         for number in 0..most / 10 {
-            failures
-                .begin(&format!("another {number}"), at(most))
-                .unwrap();
+            failures.begin(&format!("another {number}"), at(most)).unwrap();
         }
         assert!(failures.lock().len() <= MOST_ACCOUNTS);
         assert!(failures.begin("ann", at(most)).is_err());

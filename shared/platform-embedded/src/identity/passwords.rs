@@ -55,11 +55,7 @@ impl Passwords {
     }
 
     /// Whether this is the password of the stored hash; with none, it is not, and that takes as long.
-    pub(super) async fn check(
-        &self,
-        stored: Option<String>,
-        password: Secret,
-    ) -> Result<(), IdentityError> {
+    pub(super) async fn check(&self, stored: Option<String>, password: Secret) -> Result<(), IdentityError> {
         let exists = stored.is_some();
         let verify = move |argon2: &Argon2<'static>| {
             let stored = stored.as_deref().unwrap_or(NOBODY);
@@ -67,9 +63,7 @@ impl Passwords {
         };
         match self.in_turn(verify).await? {
             Ok(()) if exists => Ok(()),
-            Ok(()) | Err(password_hash::Error::PasswordInvalid) => {
-                Err(IdentityError::WrongPassword)
-            }
+            Ok(()) | Err(password_hash::Error::PasswordInvalid) => Err(IdentityError::WrongPassword),
             Err(error) => Err(unexpected(error)),
         }
     }
@@ -79,13 +73,8 @@ impl Passwords {
         &self,
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
     ) -> Result<T, IdentityError> {
-        let seat = Arc::clone(&self.seats)
-            .try_acquire_owned()
-            .map_err(|_| IdentityError::Busy)?;
-        let turn = Arc::clone(&self.turns)
-            .acquire_owned()
-            .await
-            .map_err(unexpected)?;
+        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| IdentityError::Busy)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(unexpected)?;
         let argon2 = self.argon2.clone();
         let work = move || {
             // Held by the work and not by the caller, who may hang up.
@@ -112,32 +101,14 @@ mod tests {
     async fn a_password_is_kept_as_owasp_recommends() {
         let passwords = Passwords::new().unwrap();
         let first = passwords.hash(Secret::new("correct horse")).await.unwrap();
-        assert!(
-            first.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{first}"
-        );
-        assert_ne!(
-            first,
-            passwords.hash(Secret::new("correct horse")).await.unwrap()
-        );
-        assert!(
-            passwords
-                .check(Some(first.clone()), Secret::new("correct horse"))
-                .await
-                .is_ok()
-        );
+        assert!(first.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{first}");
+        assert_ne!(first, passwords.hash(Secret::new("correct horse")).await.unwrap());
+        assert!(passwords.check(Some(first.clone()), Secret::new("correct horse")).await.is_ok());
         for wrong in ["", "correct hors", "Correct horse", "correct horse "] {
-            let checked = passwords
-                .check(Some(first.clone()), Secret::new(wrong))
-                .await;
-            assert!(
-                matches!(checked, Err(IdentityError::WrongPassword)),
-                "{wrong:?}"
-            );
+            let checked = passwords.check(Some(first.clone()), Secret::new(wrong)).await;
+            assert!(matches!(checked, Err(IdentityError::WrongPassword)), "{wrong:?}");
         }
-        let damaged = passwords
-            .check(Some("$argon2id$".to_owned()), Secret::new("correct horse"))
-            .await;
+        let damaged = passwords.check(Some("$argon2id$".to_owned()), Secret::new("correct horse")).await;
         assert!(matches!(damaged, Err(IdentityError::Unexpected(_))));
     }
 
@@ -161,26 +132,15 @@ mod tests {
     #[tokio::test]
     async fn too_many_at_once_are_turned_away() {
         let passwords = Passwords::new().unwrap();
-        let held = Arc::clone(&passwords.turns)
-            .acquire_many_owned(AT_ONCE as u32)
-            .await
-            .unwrap();
-        let checks =
-            join_all((0..AT_ONCE + WAITING + 10).map(|_| passwords.check(None, Secret::new("x"))));
+        let held = Arc::clone(&passwords.turns).acquire_many_owned(AT_ONCE as u32).await.unwrap();
+        let checks = join_all((0..AT_ONCE + WAITING + 10).map(|_| passwords.check(None, Secret::new("x"))));
         let release = async {
             tokio::task::yield_now().await;
             drop(held);
         };
         let (results, ()) = futures::join!(checks, release);
-        let busy = results
-            .iter()
-            .filter(|result| matches!(result, Err(IdentityError::Busy)))
-            .count();
+        let busy = results.iter().filter(|result| matches!(result, Err(IdentityError::Busy))).count();
         assert_eq!(busy, 10);
-        assert_eq!(
-            passwords.seats.available_permits(),
-            AT_ONCE + WAITING,
-            "every seat is given back"
-        );
+        assert_eq!(passwords.seats.available_permits(), AT_ONCE + WAITING, "every seat is given back");
     }
 }

@@ -14,11 +14,7 @@ fn open(folder: &TempDir) -> LocalIdentity {
 }
 
 fn verifier(identity: &LocalIdentity) -> JwksVerifier {
-    let expected = Expected {
-        issuer: ISSUER.to_owned(),
-        audience: AUDIENCE.to_owned(),
-        operator_group: None,
-    };
+    let expected = Expected { issuer: ISSUER.to_owned(), audience: AUDIENCE.to_owned(), operator_group: None };
     JwksVerifier::new(identity.key_set(), expected).unwrap()
 }
 
@@ -36,36 +32,19 @@ fn a_token_is_verified_by_the_published_key_until_it_expires() {
     let verified = verifier.verify(token.token.expose(), now()).unwrap();
     assert_eq!((verified.id, verified.operator), (user, false));
     let later = now() + token.expires_in + std::time::Duration::from_secs(10);
-    assert!(matches!(
-        verifier.verify(token.token.expose(), later),
-        Err(TokenFault::Expired)
-    ));
+    assert!(matches!(verifier.verify(token.token.expose(), later), Err(TokenFault::Expired)));
 }
 
 #[test]
 fn the_key_outlives_the_process_and_is_kept_from_others() {
     let folder = tempfile::tempdir().unwrap();
-    let token = open(&folder)
-        .issue_token(&"usr_1".parse().unwrap(), now())
-        .unwrap();
+    let token = open(&folder).issue_token(&"usr_1".parse().unwrap(), now()).unwrap();
     let path = folder.path().join("identity-key");
-    assert_eq!(
-        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-    assert!(
-        verifier(&open(&folder))
-            .verify(token.token.expose(), now())
-            .is_ok()
-    );
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(verifier(&open(&folder)).verify(token.token.expose(), now()).is_ok());
 
     fs::remove_file(&path).unwrap();
-    assert!(
-        verifier(&open(&folder))
-            .verify(token.token.expose(), now())
-            .is_err(),
-        "another key"
-    );
+    assert!(verifier(&open(&folder)).verify(token.token.expose(), now()).is_err(), "another key");
     fs::write(&path, b"not a key").unwrap();
     assert!(LocalIdentity::open(&path, ISSUER).is_err());
 }
@@ -86,40 +65,21 @@ async fn wrong_passwords_slow_the_account_down_and_the_right_one_frees_it() {
     let hash = identity.hash_password(&right).await.unwrap();
     let mut clock = now();
     for stored in [Some(hash.as_str()), None] {
-        let account = if stored.is_some() {
-            "ann@example.com"
-        } else {
-            "nobody@example.com"
-        };
+        let account = if stored.is_some() { "ann@example.com" } else { "nobody@example.com" };
         for _ in 0..5 {
-            let checked = identity
-                .check_password(account, stored, &wrong, clock)
-                .await;
-            assert!(
-                matches!(checked, Err(IdentityError::WrongPassword)),
-                "{account}"
-            );
+            let checked = identity.check_password(account, stored, &wrong, clock).await;
+            assert!(matches!(checked, Err(IdentityError::WrongPassword)), "{account}");
         }
-        let checked = identity
-            .check_password(account, stored, &right, clock)
-            .await;
+        let checked = identity.check_password(account, stored, &right, clock).await;
         let Err(IdentityError::TooManyFailures { retry_after }) = checked else {
             panic!("{account} is not slowed down: {checked:?}");
         };
         clock += retry_after;
-        let checked = identity
-            .check_password(account, stored, &right, clock)
-            .await;
+        let checked = identity.check_password(account, stored, &right, clock).await;
         assert_eq!(checked.is_ok(), stored.is_some(), "{account}");
     }
     for _ in 0..4 {
-        identity
-            .check_password("ann@example.com", Some(&hash), &wrong, clock)
-            .await
-            .unwrap_err();
+        identity.check_password("ann@example.com", Some(&hash), &wrong, clock).await.unwrap_err();
     }
-    identity
-        .check_password("ann@example.com", Some(&hash), &right, clock)
-        .await
-        .unwrap();
+    identity.check_password("ann@example.com", Some(&hash), &right, clock).await.unwrap();
 }

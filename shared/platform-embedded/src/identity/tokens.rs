@@ -48,10 +48,7 @@ impl TokenIssuer {
     pub(super) fn open(key_file: &Path, issuer: &str) -> io::Result<Self> {
         let document = secret_file::load_or_make(key_file, make_key)?;
         let pair = Ed25519KeyPair::from_pkcs8(&document).map_err(|error| {
-            let text = format!(
-                "{} holds no Ed25519 key in PKCS #8 form: {error}",
-                key_file.display()
-            );
+            let text = format!("{} holds no Ed25519 key in PKCS #8 form: {error}", key_file.display());
             io::Error::new(ErrorKind::InvalidData, text)
         })?;
         let x = BASE64URL_NOPAD.encode(pair.public_key().as_ref());
@@ -59,34 +56,18 @@ impl TokenIssuer {
         let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key_id, "x": x });
         Ok(Self {
             key: EncodingKey::from_ed_der(&document),
-            header: Header {
-                kid: Some(key_id),
-                ..Header::new(Algorithm::EdDSA)
-            },
+            header: Header { kid: Some(key_id), ..Header::new(Algorithm::EdDSA) },
             issuer: issuer.to_owned(),
             key_set: json!({ "keys": [jwk] }).to_string(),
         })
     }
 
-    pub(super) fn issue(
-        &self,
-        user: &UserId,
-        now: Timestamp,
-    ) -> Result<AccessToken, IdentityError> {
+    pub(super) fn issue(&self, user: &UserId, now: Timestamp) -> Result<AccessToken, IdentityError> {
         let iat = now.as_second();
         let exp = iat + LIFETIME.as_secs().cast_signed();
-        let claims = Claims {
-            iss: &self.issuer,
-            aud: AUDIENCE,
-            sub: user,
-            iat,
-            exp,
-        };
+        let claims = Claims { iss: &self.issuer, aud: AUDIENCE, sub: user, iat, exp };
         match jsonwebtoken::encode(&self.header, &claims, &self.key) {
-            Ok(token) => Ok(AccessToken {
-                token: Secret::new(token),
-                expires_in: LIFETIME,
-            }),
+            Ok(token) => Ok(AccessToken { token: Secret::new(token), expires_in: LIFETIME }),
             Err(error) => Err(IdentityError::Unexpected(Box::new(error))),
         }
     }
@@ -97,9 +78,7 @@ impl TokenIssuer {
 }
 
 fn make_key() -> io::Result<Vec<u8>> {
-    let document = Ed25519KeyPair::generate()
-        .and_then(|pair| pair.to_pkcs8v1())
-        .map_err(io::Error::other)?;
+    let document = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map_err(io::Error::other)?;
     Ok(document.as_ref().to_vec())
 }
 

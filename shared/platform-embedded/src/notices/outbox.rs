@@ -21,14 +21,9 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Makes the folder if need be. Only its owner may look in: there are links in it that confirm addresses.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
-        Ok(Self {
-            folder: folder.to_owned(),
-        })
+        Ok(Self { folder: folder.to_owned() })
     }
 
     /// Writes `<notice id>-email.json` or `<notice id>-sms.json`; a repeat writes the same file.
@@ -37,8 +32,7 @@ impl Outbox {
             Recipient::Email(address) => ("email", address),
             Recipient::Sms(number) => ("sms", number),
         };
-        let mut file =
-            json!({ "id": notice.id, "channel": channel, "to": address, "body": notice.body });
+        let mut file = json!({ "id": notice.id, "channel": channel, "to": address, "body": notice.body });
         if channel == "email" {
             file["subject"] = notice.subject.as_str().into();
         }

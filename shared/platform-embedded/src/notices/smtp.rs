@@ -59,20 +59,14 @@ impl Mailer {
     }
 
     fn message(&self, notice: &Notice, address: &str) -> Result<Message, NoticeError> {
-        let to: Address = address
-            .parse()
-            .map_err(|error| NoticeError::Permanent(Box::new(error)))?;
+        let to: Address = address.parse().map_err(|error| NoticeError::Permanent(Box::new(error)))?;
         // RFC 3834: asks out-of-office programs not to answer.
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
         Message::builder()
             .from(self.sender.clone())
             .to(to.into())
             .subject(notice.subject.replace(char::is_control, " "))
-            .message_id(Some(format!(
-                "<{}@{}>",
-                notice.id,
-                self.sender.email.domain()
-            )))
+            .message_id(Some(format!("<{}@{}>", notice.id, self.sender.email.domain())))
             .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
             .header(ContentType::TEXT_PLAIN)
             .body(notice.body.clone())
@@ -83,30 +77,20 @@ impl Mailer {
 /// Whether trying again cannot help. Refusals about us and not about the message (RFC 5321 section 4.2.1: x2x
 /// connections, x3x authentication) end when somebody mends the configuration, so those are tried again.
 fn is_permanent(error: &SmtpError) -> bool {
-    let about_us = |code: Code| {
-        matches!(
-            code.category,
-            Category::Connections | Category::Unspecified3
-        )
-    };
+    let about_us = |code: Code| matches!(code.category, Category::Connections | Category::Unspecified3);
     error.is_permanent() && error.status().is_some_and(|code| !about_us(code))
 }
 
 fn sender_of(url: &str) -> Result<Address, NoticesFault> {
     let url = Url::parse(url).ok();
-    let given = url
-        .as_ref()
-        .and_then(|url| url.query_pairs().find(|(name, _)| name == "from"));
+    let given = url.as_ref().and_then(|url| url.query_pairs().find(|(name, _)| name == "from"));
     match given {
         Some((_, address)) => Ok(address.parse()?),
         None => {
             let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
             // A server that is named by its number is one's own.
             let is_number = host.starts_with('[') || host.parse::<IpAddr>().is_ok();
-            Ok(Address::new(
-                "marketplace",
-                if is_number { "localhost" } else { host },
-            )?)
+            Ok(Address::new("marketplace", if is_number { "localhost" } else { host })?)
         }
     }
 }

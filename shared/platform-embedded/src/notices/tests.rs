@@ -18,8 +18,7 @@ fn notice(to: Recipient) -> Notice {
         id: Uuid::from_u128(7),
         to,
         subject: "Bücher accepted\r\nBcc: victim@example.com".to_owned(),
-        body: "Hello Ann,\n\n.a line that begins with a dot\nBücher accepted your request.\n"
-            .to_owned(),
+        body: "Hello Ann,\n\n.a line that begins with a dot\nBücher accepted your request.\n".to_owned(),
     }
 }
 
@@ -55,10 +54,7 @@ impl Server {
     async fn message(&mut self) -> Vec<String> {
         let mut message: Vec<String> = Vec::new();
         while message.last().is_none_or(|line| line != ".") {
-            let line = timeout(Duration::from_secs(10), self.lines.recv())
-                .await
-                .unwrap()
-                .unwrap();
+            let line = timeout(Duration::from_secs(10), self.lines.recv()).await.unwrap().unwrap();
             if !message.is_empty() || line.starts_with("MAIL FROM") {
                 message.push(line);
             }
@@ -78,9 +74,7 @@ async fn converse(
     let mut in_data = false;
     while let Some(line) = reader.next_line().await? {
         let is_command = !in_data || line == ".";
-        let special = instead
-            .iter()
-            .find(|(command, _)| is_command && line.starts_with(command));
+        let special = instead.iter().find(|(command, _)| is_command && line.starts_with(command));
         let answer = match (special, line.as_str()) {
             (Some((_, answer)), _) => *answer,
             (None, ".") => "250 queued",
@@ -99,10 +93,8 @@ async fn converse(
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -114,32 +106,18 @@ async fn without_a_mail_server_every_notice_is_one_file() {
     let notices = LocalNotices::open(&outbox, None).unwrap();
     for _ in 0..3 {
         notices.send(&email()).await.unwrap();
-        notices
-            .send(&notice(Recipient::Sms("+15551234567".to_owned())))
-            .await
-            .unwrap();
+        notices.send(&notice(Recipient::Sms("+15551234567".to_owned()))).await.unwrap();
     }
     let id = "00000000-0000-0000-0000-000000000007";
-    assert_eq!(
-        names(&outbox),
-        [format!("{id}-email.json"), format!("{id}-sms.json")]
-    );
+    assert_eq!(names(&outbox), [format!("{id}-email.json"), format!("{id}-sms.json")]);
 
-    let read = |name: &str| -> Value {
-        serde_json::from_slice(&fs::read(outbox.join(name)).unwrap()).unwrap()
-    };
+    let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(outbox.join(name)).unwrap()).unwrap() };
     let mail = read(&format!("{id}-email.json"));
-    assert_eq!(
-        (&mail["channel"], &mail["to"]),
-        (&"email".into(), &"ann@example.com".into())
-    );
+    assert_eq!((&mail["channel"], &mail["to"]), (&"email".into(), &"ann@example.com".into()));
     assert_eq!(mail["body"], email().body);
     assert_eq!(mail["subject"], email().subject);
     let sms = read(&format!("{id}-sms.json"));
-    assert_eq!(
-        (&sms["channel"], &sms["to"]),
-        (&"sms".into(), &"+15551234567".into())
-    );
+    assert_eq!((&sms["channel"], &sms["to"]), (&"sms".into(), &"+15551234567".into()));
     assert_eq!(sms.get("subject"), None);
 
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -153,10 +131,7 @@ async fn an_outbox_that_is_gone_means_try_later() {
     let outbox = folder.path().join("outbox");
     let notices = LocalNotices::open(&outbox, None).unwrap();
     fs::remove_dir(&outbox).unwrap();
-    assert!(matches!(
-        notices.send(&email()).await,
-        Err(NoticeError::Retry(_))
-    ));
+    assert!(matches!(notices.send(&email()).await, Err(NoticeError::Retry(_))));
     assert!(LocalNotices::open(Path::new("/dev/null/outbox"), None).is_err());
 }
 
@@ -167,27 +142,15 @@ async fn with_a_mail_server_email_goes_there_and_sms_is_still_a_file() {
     let notices = server.mailer(folder.path());
     notices.send(&email()).await.unwrap();
     let message = server.message().await;
-    assert!(
-        message[0].starts_with("MAIL FROM:<marketplace@"),
-        "{message:?}"
-    );
-    let recipients: Vec<_> = message
-        .iter()
-        .filter(|line| line.starts_with("RCPT TO"))
-        .collect();
+    assert!(message[0].starts_with("MAIL FROM:<marketplace@"), "{message:?}");
+    let recipients: Vec<_> = message.iter().filter(|line| line.starts_with("RCPT TO")).collect();
     assert_eq!(recipients, ["RCPT TO:<ann@example.com>"]);
-    assert!(
-        message.contains(&"Auto-Submitted: auto-generated".to_owned()),
-        "{message:?}"
-    );
+    assert!(message.contains(&"Auto-Submitted: auto-generated".to_owned()), "{message:?}");
     let id = "Message-ID: <00000000-0000-0000-0000-000000000007@localhost>";
     assert!(message.contains(&id.to_owned()), "{message:?}");
     assert_eq!(names(folder.path()), [""; 0]);
 
-    notices
-        .send(&notice(Recipient::Sms("+15551234567".to_owned())))
-        .await
-        .unwrap();
+    notices.send(&notice(Recipient::Sms("+15551234567".to_owned()))).await.unwrap();
     assert_eq!(names(folder.path()).len(), 1);
 }
 
@@ -198,19 +161,8 @@ async fn a_line_break_in_a_subject_makes_no_header() {
     server.mailer(folder.path()).send(&email()).await.unwrap();
     let message = server.message().await;
     let headers = message.split(|line| line.is_empty()).next().unwrap();
-    assert!(
-        !headers
-            .iter()
-            .any(|line| line.to_lowercase().starts_with("bcc")),
-        "{headers:?}"
-    );
-    assert_eq!(
-        headers
-            .iter()
-            .filter(|line| line.starts_with("Subject: "))
-            .count(),
-        1
-    );
+    assert!(!headers.iter().any(|line| line.to_lowercase().starts_with("bcc")), "{headers:?}");
+    assert_eq!(headers.iter().filter(|line| line.starts_with("Subject: ")).count(), 1);
 }
 
 #[tokio::test]
@@ -226,10 +178,7 @@ async fn a_connection_carries_many_messages() {
     while let Some(line) = server.lines.recv().await {
         greetings += u32::from(line.starts_with("EHLO"));
     }
-    assert!(
-        (1..=CONNECTIONS).contains(&greetings),
-        "{greetings} connections for ten messages"
-    );
+    assert!((1..=CONNECTIONS).contains(&greetings), "{greetings} connections for ten messages");
 }
 
 #[tokio::test]
@@ -262,10 +211,7 @@ async fn a_server_that_is_not_there_means_try_later() {
     drop(listener);
     let folder = tempfile::tempdir().unwrap();
     let notices = LocalNotices::open(folder.path(), Some(&url.into())).unwrap();
-    assert!(matches!(
-        notices.send(&email()).await,
-        Err(NoticeError::Retry(_))
-    ));
+    assert!(matches!(notices.send(&email()).await, Err(NoticeError::Retry(_))));
 }
 
 #[tokio::test]
@@ -274,13 +220,8 @@ async fn an_address_that_is_none_is_for_good() {
     let server = Server::start(&[]).await;
     let notices = server.mailer(folder.path());
     for address in ["", "ann", "ann@example.com\r\nRCPT TO:<b@c>", "a@b, c@d"] {
-        let sent = notices
-            .send(&notice(Recipient::Email(address.to_owned())))
-            .await;
-        assert!(
-            matches!(sent, Err(NoticeError::Permanent(_))),
-            "{address:?}"
-        );
+        let sent = notices.send(&notice(Recipient::Email(address.to_owned()))).await;
+        assert!(matches!(sent, Err(NoticeError::Permanent(_))), "{address:?}");
     }
 }
 
@@ -295,22 +236,11 @@ async fn the_url_says_how_and_from_whom() {
     ] {
         assert!(open(url).is_ok(), "{url}");
     }
-    assert!(matches!(
-        open("smtp://localhost?from=nobody"),
-        Err(NoticesFault::Sender(_))
-    ));
-    for url in [
-        "",
-        "mail.example.com",
-        "http://hunter2@mail.example.com",
-        "smtp://h?tls=maybe",
-    ] {
+    assert!(matches!(open("smtp://localhost?from=nobody"), Err(NoticesFault::Sender(_))));
+    for url in ["", "mail.example.com", "http://hunter2@mail.example.com", "smtp://h?tls=maybe"] {
         let fault = open(url).err().unwrap();
         assert!(matches!(fault, NoticesFault::SmtpUrl(_)), "{url}");
-        assert!(
-            !format!("{fault} {fault:?}").contains("hunter2"),
-            "{fault:?}"
-        );
+        assert!(!format!("{fault} {fault:?}").contains("hunter2"), "{fault:?}");
     }
     let mut server = Server::start(&[]).await;
     let url = format!("{}?from=shop@example.com", server.url);

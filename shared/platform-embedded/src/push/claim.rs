@@ -47,19 +47,10 @@ impl Embedded {
     ) -> Result<Claimed, StoreError> {
         let (answer, answered) = oneshot::channel();
         let claimed = Claimed::default();
-        let job = ClaimDue {
-            party: party.clone(),
-            environment,
-            most,
-            now,
-            claimed,
-            shared: self.shared.clone(),
-            answer,
-        };
+        let job =
+            ClaimDue { party: party.clone(), environment, most, now, claimed, shared: self.shared.clone(), answer };
         self.writer.queue(Box::new(job), Urgency::Ours).await?;
-        answered
-            .await
-            .map_err(|_| StoreError::Unavailable("the store is closed"))?
+        answered.await.map_err(|_| StoreError::Unavailable("the store is closed"))?
     }
 }
 
@@ -100,10 +91,7 @@ impl Job for ClaimDue {
             .query_row(params![place.0, place.1, now], |row| row.get(0))?;
         self.claimed.next_due = next.map(|micros| rows::time(0, micros)).transpose()?;
         // Held from here on: a later job of the same batch must see it.
-        self.claimed.due = transaction
-            .shared
-            .queues
-            .hold(std::mem::take(&mut self.claimed.due));
+        self.claimed.due = transaction.shared.queues.hold(std::mem::take(&mut self.claimed.due));
         Ok(())
     }
 

@@ -21,10 +21,7 @@ impl Pace {
             return Ok(());
         };
         let next = self.next.map_or(now, |next| next.max(now));
-        if let Some(wait) = next
-            .checked_duration_since(now + BURST)
-            .filter(|wait| !wait.is_zero())
-        {
+        if let Some(wait) = next.checked_duration_since(now + BURST).filter(|wait| !wait.is_zero()) {
             return Err(now + wait);
         }
         self.next = Some(next + Duration::from_secs_f64(1.0 / limit.per_second()));

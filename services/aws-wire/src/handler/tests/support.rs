@@ -32,11 +32,7 @@ pub(super) struct Sink {
 impl Default for Sink {
     fn default() -> Self {
         let permits = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
-        Self {
-            accepted: Arc::default(),
-            waiting: Arc::default(),
-            permits,
-        }
+        Self { accepted: Arc::default(), waiting: Arc::default(), permits }
     }
 }
 
@@ -140,15 +136,9 @@ pub(super) async fn call(sink: &Sink, target: &str, body: &str) -> Answer {
 
 pub(super) async fn send(app: Router, request: Request<Body>) -> Answer {
     let (parts, body) = app.oneshot(request).await.expect("infallible").into_parts();
-    let body = axum::body::to_bytes(body, usize::MAX)
-        .await
-        .expect("a whole body");
+    let body = axum::body::to_bytes(body, usize::MAX).await.expect("a whole body");
     let body = serde_json::from_slice(&body).expect("JSON");
-    Answer {
-        status: parts.status,
-        headers: parts.headers,
-        body,
-    }
+    Answer { status: parts.status, headers: parts.headers, body }
 }
 
 pub(super) fn text_of(refusal: &Value) -> &str {
@@ -157,11 +147,8 @@ pub(super) fn text_of(refusal: &Value) -> &str {
 
 /// A call as AWS's SDKs send and sign it.
 pub(super) fn signed(secret: &str, target: &str, body: &str) -> Request<Body> {
-    let headers = [
-        ("host", "127.0.0.1:8080"),
-        ("content-type", "application/x-amz-json-1.1"),
-        ("x-amz-target", target),
-    ];
+    let headers =
+        [("host", "127.0.0.1:8080"), ("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
     let identity = Credentials::new(ACCESS_KEY_ID, secret, None, None, "tests").into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
@@ -172,24 +159,14 @@ pub(super) fn signed(secret: &str, target: &str, body: &str) -> Request<Body> {
         .build()
         .expect("complete");
     let uri = "http://127.0.0.1:8080/";
-    let signable = SignableRequest::new(
-        "POST",
-        uri,
-        headers.into_iter(),
-        SignableBody::Bytes(body.as_bytes()),
-    );
+    let signable = SignableRequest::new("POST", uri, headers.into_iter(), SignableBody::Bytes(body.as_bytes()));
     let params = SigningParams::from(params);
     let signature = sign(signable.expect("valid"), &params).expect("signed");
     let mut request = Request::post("/");
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    let mut request = request
-        .body(Body::from(body.to_owned()))
-        .expect("a request");
-    signature
-        .into_parts()
-        .0
-        .apply_to_request_http1x(&mut request);
+    let mut request = request.body(Body::from(body.to_owned())).expect("a request");
+    signature.into_parts().0.apply_to_request_http1x(&mut request);
     request
 }

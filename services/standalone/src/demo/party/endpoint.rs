@@ -33,64 +33,32 @@ const MOST_FAILURES: u32 = 1;
 
 /// Serves until the demo ends.
 pub(super) async fn serve(party: Arc<Party>, listener: TcpListener) {
-    let app = Router::new()
-        .route(PATH, post(take))
-        .with_state(Arc::clone(&party));
-    let outcome = axum::serve(
-        Connections {
-            listener,
-            party,
-            accepted: 0,
-        },
-        app,
-    )
-    .await;
+    let app = Router::new().route(PATH, post(take)).with_state(Arc::clone(&party));
+    let outcome = axum::serve(Connections { listener, party, accepted: 0 }, app).await;
     if let Err(error) = outcome {
         tracing::error!(%error, "a simulated party stopped");
     }
 }
 
-async fn take(
-    State(party): State<Arc<Party>>,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> Response {
+async fn take(State(party): State<Arc<Party>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
     let wait = party.chance().wait(party.role.manner.push_answer_after());
     tokio::time::sleep(wait).await;
-    let header = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    if party
-        .expected_header()
-        .is_some_and(|(name, value)| header(name) != value)
-    {
-        party
-            .screen
-            .aside(party.role.id, "got a message without its credential: 401");
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if party.expected_header().is_some_and(|(name, value)| header(name) != value) {
+        party.screen.aside(party.role.id, "got a message without its credential: 401");
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let (message_id, Some(message)) = (header("webhook-id").to_owned(), Message::read(&body))
-    else {
-        party
-            .screen
-            .aside(party.role.id, "got a message that it cannot read: 400");
+    let (message_id, Some(message)) = (header("webhook-id").to_owned(), Message::read(&body)) else {
+        party.screen.aside(party.role.id, "got a message that it cannot read: 400");
         return StatusCode::BAD_REQUEST.into_response();
     };
     if let Some(status) = party.fails(&message_id) {
-        party
-            .screen
-            .aside(party.role.id, &format!("fails on purpose: {status}"));
+        party.screen.aside(party.role.id, &format!("fails on purpose: {status}"));
         return (status, [("connection", "close")]).into_response();
     }
     let again = !party.notes().messages.insert(message_id);
     if again {
-        party.screen.aside(
-            party.role.id,
-            "has this message already: same id, so it is not done twice",
-        );
+        party.screen.aside(party.role.id, "has this message already: same id, so it is not done twice");
     } else {
         work::begin(&party, message);
     }
@@ -111,10 +79,7 @@ impl Party {
         let mut notes = self.notes();
         let failures = notes.failures.entry(message_id.to_owned()).or_default();
         *failures += 1;
-        let status = self.chance().pick([
-            StatusCode::INTERNAL_SERVER_ERROR,
-            StatusCode::SERVICE_UNAVAILABLE,
-        ]);
+        let status = self.chance().pick([StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE]);
         (*failures <= MOST_FAILURES).then_some(status)
     }
 }
@@ -137,9 +102,7 @@ impl Listener for Connections {
             if self.party.role.manner != Manner::Flaky || !self.accepted.is_multiple_of(DROPPED) {
                 return connection;
             }
-            self.party
-                .screen
-                .aside(self.party.role.id, "drops the connection on purpose");
+            self.party.screen.aside(self.party.role.id, "drops the connection on purpose");
         }
     }
 

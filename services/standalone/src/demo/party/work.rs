@@ -38,12 +38,7 @@ impl Message {
         let kind = body.get("type")?.as_str()?.to_owned();
         let delivery_id = body.pointer("/data/delivery_id")?.as_str()?.to_owned();
         let request = body.pointer("/data/request")?;
-        Some(Self {
-            kind,
-            delivery_id,
-            request: line::short(request["id"].as_str()?),
-            wish: line::wish(request),
-        })
+        Some(Self { kind, delivery_id, request: line::short(request["id"].as_str()?), wish: line::wish(request) })
     }
 }
 
@@ -59,21 +54,14 @@ pub(super) fn begin(party: &Arc<Party>, message: Message) {
         WITHDRAWN => {
             notes.withdrawn.insert(message.delivery_id);
             drop(notes);
-            party.screen.aside(
-                party.role.id,
-                "is told that an offer is withdrawn, and stops",
-            );
+            party.screen.aside(party.role.id, "is told that an offer is withdrawn, and stops");
         }
         _ => {}
     }
 }
 
 async fn answer(party: Arc<Party>, message: Message) {
-    let Message {
-        delivery_id,
-        request,
-        ..
-    } = message;
+    let Message { delivery_id, request, .. } = message;
     for status in party.role.manner.answers() {
         let pause = party.chance().wait(STEP);
         tokio::time::sleep(pause).await;
@@ -84,18 +72,10 @@ async fn answer(party: Arc<Party>, message: Message) {
             return;
         };
         if reply.status == StatusCode::OK {
-            party
-                .screen
-                .routine(party.role.id, &format!("says {status} about {request}"));
-            party
-                .notes()
-                .answered
-                .insert((delivery_id.clone(), (*status).to_owned()));
+            party.screen.routine(party.role.id, &format!("says {status} about {request}"));
+            party.notes().answered.insert((delivery_id.clone(), (*status).to_owned()));
         } else {
-            party.screen.aside(
-                party.role.id,
-                &format!("says {status}, hears {}: {}", reply.status, reply.detail()),
-            );
+            party.screen.aside(party.role.id, &format!("says {status}, hears {}: {}", reply.status, reply.detail()));
             return;
         }
     }
@@ -117,8 +97,6 @@ async fn say(party: &Party, delivery_id: &str, status: &str) -> Option<Reply> {
         }
         tokio::time::sleep(AGAIN_AFTER).await;
     }
-    party
-        .screen
-        .aside(party.role.id, &format!("could not say {status}"));
+    party.screen.aside(party.role.id, &format!("could not say {status}"));
     None
 }

@@ -27,12 +27,7 @@ impl Change {
 }
 
 /// Changes the set under a key, which exists only while it has rows.
-pub(super) fn change_at<K: Eq + Hash>(
-    sets: &mut HashMap<K, RowSet>,
-    key: K,
-    change: Change,
-    row: Row,
-) {
+pub(super) fn change_at<K: Eq + Hash>(sets: &mut HashMap<K, RowSet>, key: K, change: Change, row: Row) {
     match (sets.entry(key), change) {
         (Entry::Occupied(mut entry), change) => {
             change.apply(entry.get_mut(), row);

@@ -82,9 +82,7 @@ impl Conditions {
 
     /// Whether there are any ranges of numbers.
     pub(super) fn has_ranges(&self) -> bool {
-        self.rest
-            .as_ref()
-            .is_some_and(|rest| !rest.ranges.is_empty())
+        self.rest.as_ref().is_some_and(|rest| !rest.ranges.is_empty())
     }
 
     /// Adds to bits the rows of every range that a value might lie in. `spare` is for passing use.
@@ -135,9 +133,7 @@ impl Networks {
             return;
         };
         let blocks = self.masks.keys().filter_map(|mask| mask.around(address));
-        blocks
-            .filter_map(|block| self.rows.get(&block))
-            .for_each(visit);
+        blocks.filter_map(|block| self.rows.get(&block)).for_each(visit);
     }
 }
 
@@ -192,13 +188,7 @@ fn hull(conditions: &[Condition]) -> Option<Interval> {
         _ => None,
     });
     intervals.reduce(|a, b| Interval {
-        low: a
-            .low
-            .zip(b.low)
-            .map(|(a, b)| if a.at.compare(b.at).is_le() { a } else { b }),
-        high: a
-            .high
-            .zip(b.high)
-            .map(|(a, b)| if a.at.compare(b.at).is_ge() { a } else { b }),
+        low: a.low.zip(b.low).map(|(a, b)| if a.at.compare(b.at).is_le() { a } else { b }),
+        high: a.high.zip(b.high).map(|(a, b)| if a.at.compare(b.at).is_ge() { a } else { b }),
     })
 }

@@ -10,10 +10,7 @@ use super::super::group::{Choice, Group, Leaf};
 
 /// The most conjunctions of a key, and of conditions in all of them together. Patterns with more
 /// combinations of `$or`s keep what these share.
-const MOST: Size = Size {
-    conjunctions: 32,
-    conditions: 1_024,
-};
+const MOST: Size = Size { conjunctions: 32, conditions: 1_024 };
 
 /// Conditions on fields, at most one for each field.
 pub(super) type Conjunction = BTreeMap<Arc<str>, Arc<Leaf>>;
@@ -43,24 +40,15 @@ struct Size {
 }
 
 impl Size {
-    const ONE: Self = Self {
-        conjunctions: 1,
-        conditions: 0,
-    };
+    const ONE: Self = Self { conjunctions: 1, conditions: 0 };
 
     fn of(group: &Group) -> Self {
         let own = group.leaves.iter().map(|leaf| leaf.conditions.len());
         let conditions = own.sum();
-        let size = Self {
-            conditions,
-            ..Self::ONE
-        };
+        let size = Self { conditions, ..Self::ONE };
         group.choices.iter().fold(size, |size, choice| {
             let branches = choice.branches.iter().map(Self::of);
-            let none = Self {
-                conjunctions: 0,
-                conditions: 0,
-            };
+            let none = Self { conjunctions: 0, conditions: 0 };
             size.times(branches.fold(none, Self::plus))
         })
     }
@@ -89,10 +77,7 @@ impl Size {
 
 /// Every combination of a group's `$or`s.
 fn expand(group: &Group) -> Vec<Conjunction> {
-    let own = group
-        .leaves
-        .iter()
-        .map(|leaf| (leaf.path.clone(), Arc::clone(leaf)));
+    let own = group.leaves.iter().map(|leaf| (leaf.path.clone(), Arc::clone(leaf)));
     let mut all = vec![own.collect::<Conjunction>()];
     for choice in &group.choices {
         let branches: Vec<_> = choice.branches.iter().flat_map(expand).collect();
@@ -108,9 +93,7 @@ fn shared(group: &Group) -> Conjunction {
         merge(&mut all, leaf);
     }
     for choice in &group.choices {
-        shared_by_branches(choice)
-            .values()
-            .for_each(|leaf| merge(&mut all, leaf));
+        shared_by_branches(choice).values().for_each(|leaf| merge(&mut all, leaf));
     }
     all
 }
@@ -141,9 +124,7 @@ fn either(a: &Leaf, b: &Leaf) -> Leaf {
 }
 
 fn combine(all: &[Conjunction], more: &[Conjunction]) -> Vec<Conjunction> {
-    let pairs = all
-        .iter()
-        .flat_map(|one| more.iter().map(move |other| (one, other)));
+    let pairs = all.iter().flat_map(|one| more.iter().map(move |other| (one, other)));
     let both = pairs.map(|(one, other)| {
         let mut both = one.clone();
         other.values().for_each(|leaf| merge(&mut both, leaf));
@@ -155,9 +136,7 @@ fn combine(all: &[Conjunction], more: &[Conjunction]) -> Vec<Conjunction> {
 /// Adds a condition. When there is one on the same field, the narrower is kept: the index only has to
 /// rule out much, since the patterns themselves decide in the end.
 fn merge(conjunction: &mut Conjunction, leaf: &Arc<Leaf>) {
-    let kept = conjunction
-        .entry(leaf.path.clone())
-        .or_insert_with(|| Arc::clone(leaf));
+    let kept = conjunction.entry(leaf.path.clone()).or_insert_with(|| Arc::clone(leaf));
     if breadth(leaf) < breadth(kept) {
         *kept = Arc::clone(leaf);
     }

@@ -45,13 +45,10 @@ impl FieldIndex {
         if anchored || change == Change::Remove {
             change.apply(&mut self.anchored, row);
         }
-        let mut exclusions = leaf
-            .conditions
-            .iter()
-            .filter_map(|condition| match condition {
-                Condition::NoneOf(excluded) => Some(excluded),
-                _ => None,
-            });
+        let mut exclusions = leaf.conditions.iter().filter_map(|condition| match condition {
+            Condition::NoneOf(excluded) => Some(excluded),
+            _ => None,
+        });
         match (exclusions.next(), exclusions.next()) {
             // Any value satisfies, or two exclusions leave hardly a value that does not.
             _ if leaf.conditions.contains(&Condition::Present) => return,
@@ -90,10 +87,7 @@ impl FieldIndex {
     pub(super) fn narrow(&self, values: &[Placed<'_>], kept: &mut [u64], scratch: &mut Scratch) {
         // Another element of the array may be without the field.
         let elsewhere = values.iter().any(|placed| placed.element > 0);
-        let ranges = self
-            .satisfying
-            .as_ref()
-            .is_some_and(|each| each.has_ranges());
+        let ranges = self.satisfying.as_ref().is_some_and(|each| each.has_ranges());
         let simple = !elsewhere && !ranges && self.excluding.is_none();
         if !simple || !self.narrow_at_once(values, kept, scratch) {
             self.narrow_in_general(values, elsewhere, kept, scratch);
@@ -102,12 +96,7 @@ impl FieldIndex {
 
     /// Narrows in one pass over the bits, when doubtful rows are all there is and at most two large
     /// sets of them are satisfied; answers whether it did. Small sets are put back afterwards.
-    fn narrow_at_once<'i>(
-        &'i self,
-        values: &[Placed<'_>],
-        kept: &mut [u64],
-        scratch: &mut Scratch,
-    ) -> bool {
+    fn narrow_at_once<'i>(&'i self, values: &[Placed<'_>], kept: &mut [u64], scratch: &mut Scratch) -> bool {
         let mut satisfied: [&[u64]; 2] = [&[], &[]];
         let mut sets = 0;
         let mut largest = 0;
@@ -143,13 +132,7 @@ impl FieldIndex {
         true
     }
 
-    fn narrow_in_general(
-        &self,
-        values: &[Placed<'_>],
-        elsewhere: bool,
-        kept: &mut [u64],
-        scratch: &mut Scratch,
-    ) {
+    fn narrow_in_general(&self, values: &[Placed<'_>], elsewhere: bool, kept: &mut [u64], scratch: &mut Scratch) {
         scratch.allowed.clear();
         scratch.allowed.resize(kept.len(), u64::MAX);
         let allowed = &mut scratch.allowed;
@@ -170,19 +153,12 @@ impl FieldIndex {
         if elsewhere {
             self.may_be_absent.add_to(allowed);
         }
-        kept.iter_mut()
-            .zip(allowed)
-            .for_each(|(kept, allowed)| *kept &= *allowed);
+        kept.iter_mut().zip(allowed).for_each(|(kept, allowed)| *kept &= *allowed);
     }
 
     /// Roughly the memory behind it, in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
-        let sets = [
-            &self.required,
-            &self.anchored,
-            &self.doubtful,
-            &self.may_be_absent,
-        ];
+        let sets = [&self.required, &self.anchored, &self.doubtful, &self.may_be_absent];
         let conditions = [&self.satisfying, &self.excluding];
         let conditions = conditions.into_iter().flatten();
         let conditions = conditions.map(|each| each.heap_bytes() + size_of::<Conditions>());
@@ -192,12 +168,7 @@ impl FieldIndex {
 
 /// Disallows the rows that exclude each one of several values.
 fn exclude_by_all(excluding: &Conditions, values: &[Placed<'_>], scratch: &mut Scratch) {
-    let Scratch {
-        allowed,
-        excluded,
-        spare,
-        ..
-    } = scratch;
+    let Scratch { allowed, excluded, spare, .. } = scratch;
     excluded.clear();
     excluded.resize(allowed.len(), u64::MAX);
     for placed in values {
@@ -213,8 +184,5 @@ fn exclude_by_all(excluding: &Conditions, values: &[Placed<'_>], scratch: &mut S
             return;
         }
     }
-    allowed
-        .iter_mut()
-        .zip(excluded)
-        .for_each(|(allowed, excluded)| *allowed &= !*excluded);
+    allowed.iter_mut().zip(excluded).for_each(|(allowed, excluded)| *allowed &= !*excluded);
 }

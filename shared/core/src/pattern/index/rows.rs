@@ -62,8 +62,7 @@ impl RowSet {
             Self::Few(rows) => rows.iter().for_each(|&row| self.insert(row)),
             Self::Many(words, _) => {
                 let rows = rows_in(words.iter().copied());
-                rows.filter_map(|row| Row::try_from(row).ok())
-                    .for_each(|row| self.insert(row));
+                rows.filter_map(|row| Row::try_from(row).ok()).for_each(|row| self.insert(row));
             }
         }
     }
@@ -86,9 +85,7 @@ impl RowSet {
         match self {
             Self::Few(rows) => rows.iter().for_each(|&row| put(bits, row)),
             Self::Many(words, _) => {
-                bits.iter_mut()
-                    .zip(words)
-                    .for_each(|(bits, word)| *bits |= word);
+                bits.iter_mut().zip(words).for_each(|(bits, word)| *bits |= word);
             }
         }
     }
@@ -98,9 +95,7 @@ impl RowSet {
         match self {
             Self::Few(rows) => rows.iter().for_each(|&row| bits[word(row)] &= !bit(row)),
             Self::Many(words, _) => {
-                bits.iter_mut()
-                    .zip(words)
-                    .for_each(|(bits, word)| *bits &= !word);
+                bits.iter_mut().zip(words).for_each(|(bits, word)| *bits &= !word);
             }
         }
     }
@@ -115,15 +110,8 @@ impl RowSet {
             }
             Self::Many(words, _) => {
                 // The longer one first, so that each stretch is one loop over equally long slices.
-                let [a, b] = if but[0].len() < but[1].len() {
-                    [but[1], but[0]]
-                } else {
-                    but
-                };
-                let (a, b) = (
-                    &a[..a.len().min(words.len())],
-                    &b[..b.len().min(words.len())],
-                );
+                let [a, b] = if but[0].len() < but[1].len() { [but[1], but[0]] } else { but };
+                let (a, b) = (&a[..a.len().min(words.len())], &b[..b.len().min(words.len())]);
                 let (bits_b, bits) = bits.split_at_mut(b.len());
                 let (bits_a, bits) = bits.split_at_mut(a.len() - b.len());
                 let (words_b, words) = words.split_at(b.len());
@@ -135,9 +123,7 @@ impl RowSet {
                 for ((bits, word), a) in bits_a.iter_mut().zip(words_a).zip(a) {
                     *bits &= !word | a;
                 }
-                bits.iter_mut()
-                    .zip(words)
-                    .for_each(|(bits, word)| *bits &= !word);
+                bits.iter_mut().zip(words).for_each(|(bits, word)| *bits &= !word);
             }
         }
     }
@@ -165,9 +151,7 @@ pub(super) fn rows_in(bits: impl Iterator<Item = u64>) -> impl Iterator<Item = u
 
 /// Whether a row's bit is set.
 pub(super) fn contains(words: &[u64], row: Row) -> bool {
-    words
-        .get(word(row))
-        .is_some_and(|word| word & bit(row) != 0)
+    words.get(word(row)).is_some_and(|word| word & bit(row) != 0)
 }
 
 /// Sets the bit of a row of the index, in bits over all of them.
@@ -247,10 +231,7 @@ mod tests {
         for (step, end) in [(1, 1_000), (2, 300), (90, 1_000)] {
             let mut rows = RowSet::default();
             (0..end).step_by(step).for_each(|row| rows.insert(row));
-            for but in [
-                [every(3, 200), every(5, 900)],
-                [every(5, 900), every(3, 200)],
-            ] {
+            for but in [[every(3, 200), every(5, 900)], [every(5, 900), every(3, 200)]] {
                 let mut bits = vec![u64::MAX; 16];
                 rows.remove_unless([&but[0], &but[1]], &mut bits);
                 for row in 0..1_024 {

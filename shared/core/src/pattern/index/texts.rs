@@ -81,8 +81,7 @@ impl Texts {
         self.prefixes.beginning(text).for_each(&mut check);
         self.suffixes.ending(text).for_each(&mut check);
         self.grams.within(text).for_each(&mut check);
-        let without_case =
-            self.folded.len() + self.folded_prefixes.len() + self.folded_suffixes.len();
+        let without_case = self.folded.len() + self.folded_prefixes.len() + self.folded_suffixes.len();
         if without_case > 0 {
             let folded = fold_case(text);
             self.folded.get(&*folded).into_iter().for_each(&mut check);
@@ -93,16 +92,8 @@ impl Texts {
 
     /// The memory behind it, in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
-        let affixes = [
-            &self.prefixes,
-            &self.suffixes,
-            &self.folded_prefixes,
-            &self.folded_suffixes,
-        ];
-        affixes
-            .iter()
-            .map(|affixes| listed_bytes(&affixes.listed))
-            .sum::<usize>()
+        let affixes = [&self.prefixes, &self.suffixes, &self.folded_prefixes, &self.folded_suffixes];
+        affixes.iter().map(|affixes| listed_bytes(&affixes.listed)).sum::<usize>()
             + listed_bytes(&self.folded)
             + listed_bytes(&self.grams.listed)
             + self.grams.frequencies.capacity() * size_of::<(u32, u32)>()
@@ -164,12 +155,7 @@ impl Grams {
     fn change(&mut self, parts: &[Box<str>], condition: &Condition, change: Change, row: Row) {
         let longest = parts.iter().map(|part| part.len()).max().unwrap_or(0);
         let length = longest.clamp(1, GRAM);
-        let grams = || {
-            parts
-                .iter()
-                .flat_map(|part| part.as_bytes().windows(length))
-                .map(key)
-        };
+        let grams = || parts.iter().flat_map(|part| part.as_bytes().windows(length)).map(key);
         let under = |gram: &u32| {
             let listed = self.listed.get(gram);
             listed.is_some_and(|listed| listed.iter().any(|(other, _)| other == condition))
@@ -186,9 +172,7 @@ impl Grams {
         let known = |listed: &Listed| listed.iter().any(|(other, _)| other == condition);
         let after = self.listed.get(&gram).is_some_and(known);
         match (present.is_some(), after) {
-            (false, true) => {
-                grams().for_each(|gram| *self.frequencies.entry(gram).or_default() += 1)
-            }
+            (false, true) => grams().for_each(|gram| *self.frequencies.entry(gram).or_default() += 1),
             (true, false) => grams().for_each(|gram| self.forget(gram)),
             _ => {}
         }
@@ -214,8 +198,7 @@ impl Grams {
 /// A run of one to three bytes as a number: its bytes, and its length on top.
 fn key(run: &[u8]) -> u32 {
     let length = u32::try_from(run.len()).unwrap_or(0);
-    run.iter()
-        .fold(length, |key, byte| key << 8 | u32::from(*byte))
+    run.iter().fold(length, |key, byte| key << 8 | u32::from(*byte))
 }
 
 /// Spreads runs of bytes over a hash map. There are so few of them that collisions cannot be piled up,

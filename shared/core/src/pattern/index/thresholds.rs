@@ -31,9 +31,7 @@ impl Thresholds {
         }
         let index = self.block_of(at);
         let block = &mut self.blocks[index];
-        let place = block
-            .entries
-            .partition_point(|(other, _)| other.compare(at).is_le());
+        let place = block.entries.partition_point(|(other, _)| other.compare(at).is_le());
         block.entries.insert(place, (at, row));
         for later in &mut self.blocks[index + 1..] {
             set(&mut later.before, row);
@@ -76,9 +74,7 @@ impl Thresholds {
         let Some(last) = count.checked_sub(1).map(|index| &self.blocks[index]) else {
             return;
         };
-        bits.iter_mut()
-            .zip(&last.before)
-            .for_each(|(bits, word)| *bits |= word);
+        bits.iter_mut().zip(&last.before).for_each(|(bits, word)| *bits |= word);
         for (_, row) in last.entries.iter().take_while(|entry| within(entry.0)) {
             put(bits, *row);
         }
@@ -147,11 +143,7 @@ mod tests {
                 let within = |row: &u32| number(*row) < at || (inclusive && number(*row) == at);
                 let rows = (0..2_000).filter(|row| !gone(*row)).filter(within);
                 let expected: Vec<usize> = rows.map(|row| row as usize).collect();
-                assert_eq!(
-                    up_to(&thresholds, at, inclusive),
-                    expected,
-                    "{at} {inclusive}"
-                );
+                assert_eq!(up_to(&thresholds, at, inclusive), expected, "{at} {inclusive}");
             }
         }
         for row in (0..2_000).filter(|row| !gone(*row)) {
