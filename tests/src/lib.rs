@@ -1,1 +1,33 @@
-//! Placeholder while the workspace is being laid out.
+//! What tests of whole flows are made of: a gateway within this process or in one of its own, its callers, and real
+//! servers on loopback that stand for third parties.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "only tests use this crate, and a panic is how a test fails"
+)]
+
+pub mod aws;
+pub mod caller;
+pub mod clock;
+pub mod eventually;
+pub mod gateway;
+pub mod mailbox;
+pub mod market;
+pub mod modes;
+pub mod names;
+pub mod party_server;
+pub mod process;
+mod surroundings;
+pub mod token_server;
+
+pub use self::{
+    caller::{Answer, Caller},
+    eventually::eventually,
+    gateway::TestGateway,
+    market::{Market, Party, User},
+    modes::in_both_modes,
+    names::unique,
+    party_server::{ClosedDoor, PartyServer, Received, Reply},
+    process::ServerProcess,
+};

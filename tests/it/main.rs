@@ -1,0 +1,23 @@
+//! Whole flows over real sockets: each file plays what it is named for, from one end of the gateway to the other.
+// Says to clippy, too, that all of this is test code.
+#![cfg(test)]
+
+mod answers;
+mod aws_client;
+mod bad_input;
+mod cancel;
+mod dead_letters;
+mod environments;
+mod first_accept;
+mod idempotency;
+mod inbox;
+mod isolation;
+mod message;
+mod notices;
+mod operations;
+mod push;
+mod routing;
+mod third_parties;
+mod transports;
+mod users;
+mod visibility;

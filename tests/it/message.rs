@@ -1,0 +1,115 @@
+//! What a third party is sent, to the letter: body and headers, pushed and polled (DESIGN section 6).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{
+    PartyServer, Received, Reply, in_both_modes,
+    market::{delivery_of, text},
+};
+
+#[tokio::test]
+async fn a_pushed_message_has_this_shape_and_these_headers() {
+    in_both_modes(async |market| {
+        let server = PartyServer::always(Reply::status(204)).await;
+        market.join_pushed("shop", &server.url("/hook?kind=offer")).await;
+        let user = market.register().await;
+        let id = user
+            .place(json!({
+                "third_party": "shop", "category": "books", "region": "eu", "amount": 19.90,
+                "items": [{ "name": "A “quoted” name", "quantity": 2 }], "note": "línea\n2",
+                "attributes": { "nested": { "list": [1, null, true] } },
+            }))
+            .await;
+        let view = market.until_offer(&id, "shop", "delivered").await;
+        let [message] = &server.received()[..] else { panic!("one message") };
+
+        assert_eq!((message.method.as_str(), message.path.as_str()), ("POST", "/hook?kind=offer"));
+        assert_eq!(message.header("content-type"), Some("application/json"));
+        assert_eq!(message.header("content-length"), Some(message.body.len().to_string().as_str()));
+        assert_eq!(message.header("host"), Some(server.address.to_string().as_str()));
+        assert!(message.webhook_id().starts_with("msg_"), "{message:?}");
+        for absent in ["transfer-encoding", "authorization", "webhook-signature", "expect", "cookie"] {
+            assert_eq!(message.header(absent), None);
+        }
+
+        let body = message.json();
+        let expected = json!({
+            "type": "offer.created",
+            "timestamp": body["timestamp"],
+            "data": {
+                "delivery_id": delivery_of(&view, "shop"),
+                "third_party": "shop",
+                "environment": "prod",
+                "request": {
+                    "id": id, "user_id": user.id, "request_status": "new", "3rdparty": "shop",
+                    "category": "books", "region": "eu", "amount": 19.90,
+                    "items": [{ "name": "A “quoted” name", "quantity": 2 }], "note": "línea\n2",
+                    "attributes": { "nested": { "list": [1, null, true] } },
+                },
+            },
+        });
+        assert_eq!(body, expected);
+        assert!(delivery_of(&view, "shop").starts_with("dlv_"));
+        assert!(id.starts_with("req_") && user.id.starts_with("usr_"));
+        let timestamp = text(&body["timestamp"]);
+        assert!(timestamp.ends_with('Z') && timestamp.contains('T'), "{timestamp}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_attempt_carries_the_same_message() {
+    in_both_modes(async |market| {
+        let server = PartyServer::answers([Reply::status(500), Reply::hang_up(), Reply::status(200)]).await;
+        market.join_pushed("shop", &server.url("/hook")).await;
+        let user = market.register().await;
+        let id = user.place(json!({ "third_party": "shop" })).await;
+        market.until_offer(&id, "shop", "delivered").await;
+
+        let attempts = server.received();
+        assert_eq!(attempts.len(), 3);
+        let first = &attempts[0];
+        let sent_at = |attempt: &Received| attempt.header("webhook-timestamp").unwrap().parse::<u64>().unwrap();
+        for attempt in &attempts {
+            assert_eq!(attempt.webhook_id(), first.webhook_id());
+            assert_eq!(attempt.body, first.body);
+            // Each says when it was made itself, in whole seconds.
+            let apart = attempt.at.duration_since(first.at).as_secs_f64();
+            let said = sent_at(attempt) - sent_at(first);
+            assert!((said as f64 - apart).abs() < 1.5, "{apart} s apart, {said} by the headers");
+        }
+        // The first retry comes after about a second, the second after about two more.
+        let waits = [attempts[1].at - attempts[0].at, attempts[2].at - attempts[1].at];
+        assert!(waits[0] > Duration::from_millis(700), "{waits:?}");
+        assert!(waits[1] > Duration::from_millis(1_400), "{waits:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_polled_message_is_the_one_that_would_be_pushed() {
+    in_both_modes(async |market| {
+        let server = PartyServer::always(Reply::status(200)).await;
+        let pushed = market.join_pushed("pushed", &server.url("/hook")).await;
+        let polling = market.join("polling").await;
+        for party in [&pushed, &polling] {
+            party.wants_everything().await;
+        }
+        let user = market.register().await;
+        let id = user.place(json!({ "category": "books", "attributes": { "colour": "blue" } })).await;
+        let mut sent = server.wait_for_message("offer.created", &id).await.json();
+        let [mut leased] = <[Value; 1]>::try_from(polling.lease_some().await).unwrap();
+        assert_eq!(leased["delivery_id"], leased["message"]["data"]["delivery_id"]);
+        assert_eq!(leased["message"]["data"]["third_party"], "polling");
+        // They differ in whose they are, and in when exactly they were made.
+        for message in [&mut sent, &mut leased["message"]] {
+            for field in ["delivery_id", "third_party"] {
+                assert!(message["data"][field].take().is_string());
+            }
+            assert!(message["timestamp"].take().is_string());
+        }
+        assert_eq!(leased["message"], sent);
+    })
+    .await;
+}

@@ -1,0 +1,7 @@
+//! Running the gateway: configuration, limits, draining, failing disks, backups (DESIGN section 7).
+
+mod backup;
+mod configuration;
+mod disk;
+mod drain;
+mod limits;

@@ -1,0 +1,61 @@
+//! What tests need from outside the test binary: programs, found by what the runner says or made here.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+};
+
+/// The workspace's root.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The gateway's own binary: `MARKETPLACE_TEST_BIN`, as `cargo xtask test` sets it, or else built here.
+pub(crate) fn gateway_binary() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+        variable("MARKETPLACE_TEST_BIN").map_or_else(
+            || {
+                run(Command::new(env!("CARGO")).args(["build", "--quiet", "--locked", "--package", "standalone"]));
+                Path::new(ROOT).join("target/debug/marketplace")
+            },
+            PathBuf::from,
+        )
+    });
+    &BINARY
+}
+
+/// The real `aws` client: `MARKETPLACE_TEST_AWS`, as `cargo xtask test` sets it, or else installed here.
+pub(crate) fn aws_client() -> &'static Path {
+    static CLIENT: LazyLock<PathBuf> =
+        LazyLock::new(|| variable("MARKETPLACE_TEST_AWS").map_or_else(installed_client, PathBuf::from));
+    &CLIENT
+}
+
+/// The client in the folder where `cargo xtask test` installs it, made here when it is not there yet.
+fn installed_client() -> PathBuf {
+    let folder = Path::new(ROOT).join("target/venv");
+    let client = folder.join("bin/aws");
+    fs::create_dir_all(Path::new(ROOT).join("target")).expect("a target folder");
+    // Tests run side by side; one of them installs, the others wait.
+    let lock = File::create(Path::new(ROOT).join("target/venv.lock")).expect("a lock file");
+    lock.lock().expect("the lock");
+    let finished = folder.join("installed-requirements.txt");
+    if !finished.exists() {
+        let requirements = Path::new(ROOT).join("xtask/requirements.txt");
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
+        run(Command::new(folder.join("bin/python")).args(pip).arg(&requirements));
+        fs::copy(&requirements, &finished).expect("the mark that all is installed");
+    }
+    client
+}
+
+fn run(command: &mut Command) {
+    let status = command.current_dir(ROOT).status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(status.success(), "{command:?}: {status}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "the runner says where it put the programs that tests run")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
