@@ -4,16 +4,17 @@
 //! consumer's position is what lies before the oldest of them.
 
 mod consumer;
+mod handling;
 mod mischief;
 
 use std::{sync::Arc, time::Duration};
 
 use event_schema::kind::EventKind;
 use futures::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use marketplace_core::{
     ports::StoreError,
-    publish::{self, BusEvent},
+    publish::{self, BusEvent, Happened},
 };
 use tokio::{sync::watch, task::JoinSet};
 
@@ -22,6 +23,10 @@ use crate::Embedded;
 
 /// Most events of one consumer under way at once.
 const WINDOW: usize = 1_024;
+
+/// How far the times of journal rows may be out of order: a change's time is read before it is queued, and clocks
+/// are set back.
+const DISORDER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Why a consumer did not handle an event.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +40,7 @@ pub enum ConsumerError {
 }
 
 /// What a consumer does with one event. It is idempotent by the event's `metadata.event_id`.
-pub type Handler =
-    Arc<dyn Fn(Arc<BusEvent>) -> BoxFuture<'static, Result<(), ConsumerError>> + Send + Sync>;
+pub type Handler = Arc<dyn Fn(Arc<BusEvent>) -> BoxFuture<'static, Result<(), ConsumerError>> + Send + Sync>;
 
 /// A service that consumes events.
 #[derive(Clone)]
@@ -59,7 +63,7 @@ impl Bus {
     /// Starts the consumers, each from where it was. `mischief` is for tests: it repeats and reorders.
     ///
     /// # Errors
-    /// The consumers' positions could not be read.
+    /// The consumers' positions could not be read or written.
     pub async fn start(
         store: &Embedded,
         consumers: Vec<Consumer>,
@@ -67,15 +71,14 @@ impl Bus {
     ) -> Result<Self, StoreError> {
         let (stop, stopped) = watch::channel(false);
         let mut running = JoinSet::new();
+        let names = consumers.iter().map(|consumer| consumer.name).collect();
+        store.register_consumers(names).await?;
         for consumer in consumers {
             let position = store.position(consumer.name).await?;
             let run = consumer::Running::new(store.clone(), consumer, position, mischief);
             running.spawn(run.run(stopped.clone()));
         }
-        Ok(Self {
-            stop,
-            consumers: running,
-        })
+        Ok(Self { stop, consumers: running })
     }
 
     /// Starts no new event, lets what is under way end for at most this long, and saves the positions.
@@ -83,41 +86,37 @@ impl Bus {
         self.stop.send_replace(true);
         let all_ended = async { while self.consumers.join_next().await.is_some() {} };
         if tokio::time::timeout(at_most, all_ended).await.is_err() {
-            tracing::warn!(
-                "events were still under way at the end; they will be handled again after a restart"
-            );
+            tracing::warn!("events were still under way at the end; they will be handled again after a restart");
         }
     }
 }
 
-/// Hands a consumer every event of a window of time again, oldest first. Consumers are idempotent, so this
-/// repairs and never repeats.
+/// Hands a consumer every event of a window of time again, oldest first, and tells how many. Consumers are
+/// idempotent, so this repairs and never repeats.
 ///
 /// # Errors
 /// The journal could not be read, or the consumer failed.
-pub async fn replay(
-    store: &Embedded,
-    consumer: &Consumer,
-    from: Timestamp,
-    to: Timestamp,
-) -> Result<u64, ReplayError> {
-    let mut position = store.sequence_before(from).await?;
+pub async fn replay(store: &Embedded, consumer: &Consumer, from: Timestamp, to: Timestamp) -> Result<u64, ReplayError> {
+    let wanted = |happened: &Happened| {
+        (from..to).contains(&happened.entry.at)
+            && publish::kind(&happened.entry.fact).is_some_and(|kind| consumer.kinds.contains(&kind))
+    };
+    let earliest = from.saturating_sub(DISORDER).unwrap_or(Timestamp::MIN);
+    let latest = to.saturating_add(DISORDER).unwrap_or(Timestamp::MAX);
+    let mut position = store.sequence_before(earliest).await?;
     let mut replayed = 0;
     loop {
-        let happened = store
-            .journal_after(position, WINDOW, consumer.kinds)
-            .await?;
-        let Some(last) = happened.last() else {
+        let rows = store.journal_after(position, WINDOW, consumer.kinds).await?;
+        let Some(last) = rows.last() else {
             return Ok(replayed);
         };
         position = last.entry.sequence;
-        for happened in happened {
-            if happened.entry.at >= to {
+        for happened in &rows {
+            if happened.entry.at >= latest {
                 return Ok(replayed);
             }
-            if publish::kind(&happened.entry.fact)
-                .is_some_and(|kind| consumer.kinds.contains(&kind))
-                && let Some(event) = publish::event(&happened)?
+            if wanted(happened)
+                && let Some(event) = publish::event(happened)?
             {
                 (consumer.handler)(Arc::new(event)).await?;
                 replayed += 1;

@@ -1,8 +1,8 @@
 //! What becomes known when a commit is durable: journal rows to the bus, due pushes to the workers, settings.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use event_schema::id::{DeliveryId, Environment, PartyId};
+use event_schema::id::{DeliveryId, Environment, KeyId};
 use marketplace_core::{
     party::{ApiKey, Party},
     publish::Happened,
@@ -15,26 +15,24 @@ use crate::{push::queues::Due, shared::Shared};
 pub(crate) struct Effects {
     /// New journal rows.
     pub(crate) happened: Vec<Happened>,
-    /// Pushes that are due now.
-    pub(crate) due: Vec<Due>,
+    /// Pushes that are due now, oldest request first (an id begins with its request's). Only the last write of an
+    /// offer counts: what one change made due another may have leased, answered or withdrawn in the same commit.
+    pub(crate) due: BTreeMap<DeliveryId, Due>,
     /// Pushes that are out of a worker's hands.
     pub(crate) settled: Vec<DeliveryId>,
-    /// Inboxes that have something new.
-    pub(crate) inboxes: Vec<(PartyId, Environment)>,
     /// Parties with new settings, and the registry's version then.
     pub(crate) parties: Vec<(u64, Arc<Party>)>,
     /// Keys that work from now on.
     pub(crate) keys_added: Vec<ApiKey>,
     /// Keys that no longer do.
-    pub(crate) keys_revoked: Vec<event_schema::id::KeyId>,
+    pub(crate) keys_revoked: Vec<KeyId>,
 }
 
 impl Effects {
     /// Makes everything known. Runs on the writer's thread, before any caller is answered and before the next
     /// transaction, so what a caller does next sees it, and so does the next job.
     pub(crate) fn publish(self, shared: &Shared, from: u64, to: u64) {
-        if !self.parties.is_empty() || !self.keys_added.is_empty() || !self.keys_revoked.is_empty()
-        {
+        if !self.parties.is_empty() || !self.keys_added.is_empty() || !self.keys_revoked.is_empty() {
             let mut registry = shared.registry_mut();
             for (version, party) in &self.parties {
                 registry.routing.set(*version, party.clone());
@@ -42,22 +40,19 @@ impl Effects {
             for key in self.keys_added {
                 registry.keys.insert(key.hash, key);
             }
-            registry
-                .keys
-                .retain(|_, key| !self.keys_revoked.contains(&key.key_id));
+            registry.keys.retain(|_, key| !self.keys_revoked.contains(&key.key_id));
         }
         shared.queues.settle(&self.settled);
-        let not_pushed = shared.queues.offer(self.due, shared);
-        for (party, environment) in self.inboxes.into_iter().chain(not_pushed) {
+        for (party, environment) in shared.queues.offer(self.due.into_values(), shared) {
             shared.waiters.wake(&party, environment);
         }
         for (_, party) in &self.parties {
             for environment in Environment::ALL {
-                shared.queues.touch(&party.id, environment);
+                shared.queues.settings_changed(party, environment);
             }
         }
         if from < to {
-            shared.tail.append(from, to, self.happened);
+            shared.tail.append(to, self.happened);
         }
     }
 }

@@ -29,19 +29,9 @@ impl Inbox for Embedded {
         until: Timestamp,
     ) -> Result<Vec<LeasedOffer>, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job = Lease {
-            party: party.clone(),
-            environment,
-            max,
-            now,
-            until,
-            leased: vec![],
-            answer,
-        };
+        let job = Lease { party: party.clone(), environment, max, now, until, leased: vec![], answer };
         self.writer.queue(Box::new(job), Urgency::Caller).await?;
-        answered
-            .await
-            .map_err(|_| StoreError::Unavailable("the store is closed"))?
+        answered.await.map_err(|_| StoreError::Unavailable("the store is closed"))?
     }
 
     async fn wait(&self, party: &PartyId, environment: Environment, at_most: Duration) {
@@ -72,6 +62,8 @@ impl Job for Lease {
             message.lease(self.until);
             offer.told = true;
             rows::write_offer(transaction.connection, &offer)?;
+            // What this commit was about to push is leased now.
+            transaction.effects.due.remove(&offer.delivery_id);
             if let Some(detail) = transaction.body(offer.delivery_id.request())? {
                 self.leased.push(LeasedOffer { offer, detail });
             }
@@ -93,11 +85,7 @@ impl Lease {
             rows::OFFER
         );
         let mut statement = transaction.connection.prepare_cached(&select)?;
-        let place = params![
-            self.party.as_str(),
-            self.environment as i64,
-            rows::micros(self.now)
-        ];
+        let place = params![self.party.as_str(), self.environment as i64, rows::micros(self.now)];
         let mut available = Vec::new();
         for offer in statement.query_map(place, rows::offer)? {
             if available.len() == self.max {

@@ -21,29 +21,31 @@ impl Embedded {
         self.shared
             .readers
             .read(move |connection| {
-                let select = format!(
-                    "SELECT {} FROM journal WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
-                    rows::JOURNAL
-                );
+                let select =
+                    format!("SELECT {} FROM journal WHERE sequence > ?1 ORDER BY sequence LIMIT ?2", rows::JOURNAL);
                 let limit = i64::try_from(most).unwrap_or(i64::MAX);
                 let mut statement = connection.prepare_cached(&select)?;
-                let entries = statement.query_map(
-                    params![rows::sequence(sequence), limit],
-                    rows::journal_entry,
-                )?;
-                entries
-                    .map(|entry| complete(connection, entry?, kinds))
-                    .collect()
+                let entries = statement.query_map(params![rows::sequence(sequence), limit], rows::journal_entry)?;
+                entries.map(|entry| complete(connection, entry?, kinds)).collect()
             })
             .await
     }
 
     /// The last sequence before a point in time; where a replay of a window begins.
     pub(crate) async fn sequence_before(&self, at: Timestamp) -> Result<u64, StoreError> {
-        self.shared
-            .readers
-            .read(move |connection| sequence_before(connection, rows::micros(at)))
-            .await
+        self.shared.readers.read(move |connection| sequence_before(connection, rows::micros(at))).await
+    }
+
+    /// Makes these consumers known, so that nothing is pruned that one of them has still to read.
+    pub(crate) async fn register_consumers(&self, names: Vec<&'static str>) -> Result<(), StoreError> {
+        let insert = "INSERT OR IGNORE INTO consumers (name, sequence) VALUES (?1, 0)";
+        self.write_bus(move |transaction| {
+            for name in &names {
+                transaction.connection.prepare_cached(insert)?.execute([name])?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// How far a consumer has come.
@@ -68,38 +70,24 @@ fn complete(
 ) -> rusqlite::Result<Happened> {
     let wanted = publish::kind(&entry.fact).is_some_and(|kind| kinds.contains(&kind));
     let Some(request) = entry.request.filter(|_| wanted) else {
-        return Ok(Happened {
-            entry,
-            request: None,
-            detail: None,
-        });
+        return Ok(Happened { entry, request: None, detail: None });
     };
     let about = read_about(connection, request)?;
-    let detail = if publish::carries_the_body(&entry.fact) {
-        rows::read_detail(connection, request)?
-    } else {
-        None
-    };
-    Ok(Happened {
-        entry,
-        request: about,
-        detail,
-    })
+    let detail = if publish::carries_the_body(&entry.fact) { rows::read_detail(connection, request)? } else { None };
+    Ok(Happened { entry, request: about, detail })
 }
 
 /// Sequences rise with time but for clock adjustments, so halving finds the place without an index on time.
 fn sequence_before(connection: &Connection, at: i64) -> rusqlite::Result<u64> {
-    let ends: (Option<i64>, Option<i64>) = connection.query_row(
-        "SELECT min(sequence), max(sequence) FROM journal",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
+    let ends: (Option<i64>, Option<i64>) =
+        connection
+            .query_row("SELECT min(sequence), max(sequence) FROM journal", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (Some(mut low), Some(high)) = ends else {
         return Ok(0);
     };
     let mut high = high + 1;
-    let mut first = connection
-        .prepare_cached("SELECT at FROM journal WHERE sequence >= ?1 ORDER BY sequence LIMIT 1")?;
+    let mut first =
+        connection.prepare_cached("SELECT at FROM journal WHERE sequence >= ?1 ORDER BY sequence LIMIT 1")?;
     while low < high {
         let middle = low + (high - low) / 2;
         let there: Option<i64> = first.query_row([middle], |row| row.get(0)).optional()?;

@@ -4,6 +4,7 @@
 //! a restart, and for retries. It keeps the party's rate and a bound on pushes in flight, and records every
 //! attempt before it lets go of the offer.
 
+mod attempt;
 pub(crate) mod claim;
 pub(crate) mod queues;
 mod rate;
@@ -32,11 +33,7 @@ pub struct PushDeps<P> {
 
 impl<P: Clone> Clone for PushDeps<P> {
     fn clone(&self) -> Self {
-        Self {
-            push: self.push.clone(),
-            clock: self.clock.clone(),
-            randomness: self.randomness.clone(),
-        }
+        Self { push: self.push.clone(), clock: self.clock.clone(), randomness: self.randomness.clone() }
     }
 }
 
@@ -60,11 +57,7 @@ impl PushWorkers {
         }
         let (stop, stopped) = watch::channel(false);
         let supervisor = tokio::spawn(supervise(store.clone(), deps, asks, stopped));
-        Ok(Self {
-            store,
-            stop,
-            supervisor,
-        })
+        Ok(Self { store, stop, supervisor })
     }
 
     /// Takes no new work, lets what is in flight end and be recorded, for at most this long.
@@ -72,21 +65,14 @@ impl PushWorkers {
         self.stop.send_replace(true);
         self.store.shared.queues.stop();
         let abort = self.supervisor.abort_handle();
-        if tokio::time::timeout(at_most, self.supervisor)
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                "pushes were still in flight at the end; they will be made again after a restart"
-            );
+        if tokio::time::timeout(at_most, self.supervisor).await.is_err() {
+            tracing::warn!("pushes were still in flight at the end; they will be made again after a restart");
             abort.abort();
         }
     }
 }
 
-async fn endpoints_with_due(
-    store: &Embedded,
-) -> Result<Vec<(event_schema::id::PartyId, Environment)>, StoreError> {
+async fn endpoints_with_due(store: &Embedded) -> Result<Vec<(event_schema::id::PartyId, Environment)>, StoreError> {
     // A loose index scan: one step per party environment, however many offers are due.
     let next = "SELECT party, environment FROM offers WHERE next_attempt_at IS NOT NULL \
          AND (party, environment) > (?1, ?2) ORDER BY party, environment LIMIT 1";
@@ -97,12 +83,9 @@ async fn endpoints_with_due(
             let mut statement = connection.prepare(next)?;
             let mut found: Vec<(event_schema::id::PartyId, Environment)> = Vec::new();
             loop {
-                let last = found.last().map_or(("", -1), |(party, environment)| {
-                    (party.as_str(), *environment as i64)
-                });
-                let step = statement.query_map(last, |row| {
-                    Ok((rows::parse(row, 0)?, rows::pick(row, 1, &Environment::ALL)?))
-                });
+                let last = found.last().map_or(("", -1), |(party, environment)| (party.as_str(), *environment as i64));
+                let step =
+                    statement.query_map(last, |row| Ok((rows::parse(row, 0)?, rows::pick(row, 1, &Environment::ALL)?)));
                 match step?.next().transpose()? {
                     Some(endpoint) => found.push(endpoint),
                     None => return Ok(found),

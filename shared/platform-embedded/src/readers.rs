@@ -7,29 +7,26 @@ use std::{
 
 use marketplace_core::ports::StoreError;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::store_error;
 
 /// How many reads run at once.
 const CONNECTIONS: usize = 4;
 
+type Pool = Arc<Mutex<Vec<Connection>>>;
+
 /// A pool of read-only connections.
 pub(crate) struct Readers {
-    free: Arc<Mutex<Vec<Connection>>>,
-    permits: Semaphore,
+    free: Pool,
+    permits: Arc<Semaphore>,
 }
 
 impl Readers {
     /// Opens them, each with a page cache of this many KiB.
     pub(crate) fn open(path: &Path, cache_kib: i64) -> rusqlite::Result<Self> {
-        let free = (0..CONNECTIONS)
-            .map(|_| open(path, cache_kib))
-            .collect::<rusqlite::Result<_>>()?;
-        Ok(Self {
-            free: Arc::new(Mutex::new(free)),
-            permits: Semaphore::new(CONNECTIONS),
-        })
+        let free = (0..CONNECTIONS).map(|_| open(path, cache_kib)).collect::<rusqlite::Result<_>>()?;
+        Ok(Self { free: Arc::new(Mutex::new(free)), permits: Arc::new(Semaphore::new(CONNECTIONS)) })
     }
 
     /// Runs a read against one snapshot of the database.
@@ -38,21 +35,37 @@ impl Readers {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let closed = |_| StoreError::Unavailable("the store is closed");
-        let _permit = self.permits.acquire().await.map_err(closed)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(closed)?;
         let pool = self.free.clone();
         let task = tokio::task::spawn_blocking(move || {
-            let connection = pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(connection) = connection else {
-                return Err(StoreError::Unavailable("no connection is free"));
-            };
-            let outcome = one_snapshot(&connection, read);
-            pool.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(connection);
-            outcome.map_err(store_error)
+            let lent = Lent::take(pool, permit);
+            let free = lent.connection.as_ref();
+            let connection = free.ok_or(StoreError::Unavailable("no connection is free"))?;
+            one_snapshot(connection, read).map_err(store_error)
         });
-        task.await
-            .map_err(|error| StoreError::Unexpected(Box::new(error)))?
+        task.await.map_err(|error| StoreError::Unexpected(Box::new(error)))?
+    }
+}
+
+/// A connection on loan. It goes back, and another read may begin, when the read has ended: also when its caller
+/// went away before that, and when it panicked.
+struct Lent {
+    connection: Option<Connection>,
+    pool: Pool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Lent {
+    fn take(pool: Pool, permit: OwnedSemaphorePermit) -> Self {
+        let connection = pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Self { connection, pool, _permit: permit }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.extend(self.connection.take());
     }
 }
 

@@ -1,6 +1,6 @@
 //! The request store: a command decides on the writer's thread, so it never conflicts, and commits with others.
 
-use std::sync::Arc;
+mod read;
 
 use event_schema::id::{DeliveryId, RequestId, UserId};
 use marketplace_core::{
@@ -11,9 +11,10 @@ use marketplace_core::{
     publish::{About, Happened},
     request::{Aggregate, Head},
 };
-use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
+pub(crate) use self::read::{next_cursor, read_about};
+use self::read::{read_list, read_request};
 use crate::{
     Embedded, idempotency,
     push::queues::Due,
@@ -29,56 +30,26 @@ impl RequestStore for Embedded {
         remember: Option<Remember<C::Reply>>,
     ) -> Result<C::Reply, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job = Apply {
-            command,
-            remember,
-            decided: None,
-            answer,
-        };
+        let job = Apply { command, remember, decided: None, answer };
         self.writer.queue(Box::new(job), urgency).await?;
-        answered
-            .await
-            .map_err(|_| StoreError::Unavailable("the store is closed"))?
+        answered.await.map_err(|_| StoreError::Unavailable("the store is closed"))?
     }
 
-    async fn request(
-        &self,
-        id: RequestId,
-        attempts: bool,
-    ) -> Result<Option<RequestRecord>, StoreError> {
-        self.shared
-            .readers
-            .read(move |connection| read_request(connection, id, attempts))
-            .await
+    async fn request(&self, id: RequestId, attempts: bool) -> Result<Option<RequestRecord>, StoreError> {
+        self.shared.readers.read(move |connection| read_request(connection, id, attempts)).await
     }
 
-    async fn requests_of(
-        &self,
-        user: &UserId,
-        page: PageQuery,
-    ) -> Result<Page<(Head, Vec<Offer>)>, StoreError> {
+    async fn requests_of(&self, user: &UserId, page: PageQuery) -> Result<Page<(Head, Vec<Offer>)>, StoreError> {
         let user = user.clone();
-        self.shared
-            .readers
-            .read(move |connection| read_list(connection, &user, &page))
-            .await
+        self.shared.readers.read(move |connection| read_list(connection, &user, &page)).await
     }
 
-    async fn was_told(
-        &self,
-        request: RequestId,
-        sequence: u64,
-        channel: &'static str,
-    ) -> Result<bool, StoreError> {
+    async fn was_told(&self, request: RequestId, sequence: u64, channel: &'static str) -> Result<bool, StoreError> {
         let told = "SELECT 1 FROM notices WHERE request = ?1 AND sequence = ?2 AND channel = ?3";
         self.shared
             .readers
             .read(move |connection| {
-                connection.prepare_cached(told)?.exists((
-                    request.0.as_bytes(),
-                    rows::sequence(sequence),
-                    channel,
-                ))
+                connection.prepare_cached(told)?.exists((request.0.as_bytes(), rows::sequence(sequence), channel))
             })
             .await
     }
@@ -108,38 +79,23 @@ impl<C: Command> Job for Apply<C> {
     }
 
     fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
-        let decided = self
-            .decided
-            .ok_or(StoreError::Unavailable("the store is closed"));
-        let answer = committed
-            .and(decided)
-            .and_then(|decided| decided.map_err(StoreError::Refused));
+        let decided = self.decided.ok_or(StoreError::Unavailable("the store is closed"));
+        let answer = committed.and(decided).and_then(|decided| decided.map_err(StoreError::Refused));
         // A caller that has gone away needs no answer; what it asked for is done all the same.
         let _ = self.answer.send(answer);
     }
 }
 
-fn load(
-    transaction: &Transaction<'_>,
-    request: RequestId,
-    needs: &Needs,
-) -> rusqlite::Result<Aggregate> {
+fn load(transaction: &Transaction<'_>, request: RequestId, needs: &Needs) -> rusqlite::Result<Aggregate> {
     let connection = transaction.connection;
     let one = |id: &DeliveryId| {
         // An id of another request's offer is nobody's here.
-        if id.request() == request {
-            rows::read_offer(connection, *id)
-        } else {
-            Ok(None)
-        }
+        if id.request() == request { rows::read_offer(connection, *id) } else { Ok(None) }
     };
     let mut offers: Vec<Offer> = match needs {
         Needs::Head => vec![],
         Needs::OfferAlone(id) => one(id)?.into_iter().collect(),
-        Needs::Offers(ids) => ids
-            .iter()
-            .filter_map(|id| one(id).transpose())
-            .collect::<rusqlite::Result<_>>()?,
+        Needs::Offers(ids) => ids.iter().filter_map(|id| one(id).transpose()).collect::<rusqlite::Result<_>>()?,
         Needs::PartyOffers(party, environment) => {
             let mut offers = rows::read_offers(connection, request)?;
             offers.retain(|offer| offer.party == *party && offer.environment == *environment);
@@ -167,6 +123,11 @@ fn write<C: Command>(
         return Ok(());
     }
     let (request, at) = (command.request(), command.at());
+    if let Some((sequence, channel)) = change.notice
+        && !write_notice(transaction, request, sequence, channel)?
+    {
+        return Ok(());
+    }
     if let Some(head) = &change.head {
         rows::write_head(transaction.connection, head, old_head.is_none())?;
     }
@@ -180,19 +141,8 @@ fn write<C: Command>(
     for offer in change.offers {
         write_offer(transaction, request, offer, &change.attempt, at)?;
     }
-    if let Some((sequence, channel)) = change.notice {
-        transaction
-            .connection
-            .prepare_cached(
-                "INSERT OR IGNORE INTO notices (request, sequence, channel) VALUES (?1, ?2, ?3)",
-            )?
-            .execute((request.0.as_bytes(), rows::sequence(sequence), channel))?;
-    }
     let head = change.head.or(old_head);
-    let about = head.map(|head| About {
-        user_id: head.user_id,
-        environment: head.environment,
-    });
+    let about = head.map(|head| About { user_id: head.user_id, environment: head.environment });
     for fact in change.facts {
         let entry = JournalEntry {
             sequence: transaction.next_sequence(),
@@ -202,14 +152,26 @@ fn write<C: Command>(
             fact,
         };
         rows::write_journal(transaction.connection, &entry)?;
-        let happened = Happened {
-            entry,
-            request: about.clone(),
-            detail: change.body.clone(),
-        };
+        let happened = Happened { entry, request: about.clone(), detail: change.body.clone() };
         transaction.effects.happened.push(happened);
     }
     Ok(())
+}
+
+/// Records a notice; false if it is recorded already.
+fn write_notice(
+    transaction: &Transaction<'_>,
+    request: RequestId,
+    sequence: u64,
+    channel: &str,
+) -> rusqlite::Result<bool> {
+    let insert = "INSERT OR IGNORE INTO notices (request, sequence, channel) VALUES (?1, ?2, ?3)";
+    let inserted = transaction.connection.prepare_cached(insert)?.execute((
+        request.0.as_bytes(),
+        rows::sequence(sequence),
+        channel,
+    ))?;
+    Ok(inserted > 0)
 }
 
 fn write_offer(
@@ -224,106 +186,13 @@ fn write_offer(
         rows::write_attempt(transaction.connection, *id, offer.attempts, attempt)?;
         transaction.effects.settled.push(*id);
     }
-    let Some(message) = &offer.message else {
-        return Ok(());
-    };
-    if message.next_attempt_at.is_some_and(|due| due <= at)
+    let id = offer.delivery_id;
+    transaction.effects.due.remove(&id);
+    let due = offer.message.as_ref().and_then(|message| message.next_attempt_at);
+    if due.is_some_and(|due| due <= at)
         && let Some(detail) = transaction.body(request)?
     {
-        transaction.effects.due.push(Due { offer, detail });
+        transaction.effects.due.insert(id, Due { offer, detail });
     }
     Ok(())
-}
-
-fn read_request(
-    connection: &Connection,
-    id: RequestId,
-    attempts: bool,
-) -> rusqlite::Result<Option<RequestRecord>> {
-    let Some(head) = rows::read_head(connection, id)? else {
-        return Ok(None);
-    };
-    let journal = connection
-        .prepare_cached(&format!(
-            "SELECT {} FROM journal WHERE request = ?1 ORDER BY sequence",
-            rows::JOURNAL
-        ))?
-        .query_map([id.0.as_bytes()], rows::journal_entry)?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(Some(RequestRecord {
-        head,
-        detail: rows::read_detail(connection, id)?.unwrap_or_else(|| Arc::from("{}")),
-        offers: rows::read_offers(connection, id)?,
-        journal,
-        attempts: if attempts {
-            rows::read_attempts(connection, id)?
-        } else {
-            vec![]
-        },
-    }))
-}
-
-fn read_list(
-    connection: &Connection,
-    user: &UserId,
-    page: &PageQuery,
-) -> rusqlite::Result<Page<(Head, Vec<Offer>)>> {
-    let before = page
-        .cursor
-        .as_ref()
-        .and_then(|cursor| cursor.parse::<RequestId>().ok());
-    let before = before.map_or([0xff; 16], |id| *id.0.as_bytes());
-    let limit = i64::try_from(page.limit)
-        .unwrap_or(i64::MAX)
-        .saturating_add(1);
-    let mut heads: Vec<Head> = connection
-        .prepare_cached(&format!(
-            "SELECT {} FROM requests WHERE user_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
-            rows::HEAD
-        ))?
-        .query_map((user.as_str(), before, limit), rows::head)?
-        .collect::<rusqlite::Result<_>>()?;
-    let next_cursor = next_cursor(&mut heads, page.limit, |head| head.id.to_string());
-    let with_offers = |head: Head| Ok((rows::read_offers(connection, head.id)?, head));
-    let items = heads
-        .into_iter()
-        .map(with_offers)
-        .map(|item| item.map(|(offers, head)| (head, offers)));
-    Ok(Page {
-        items: items.collect::<rusqlite::Result<_>>()?,
-        next_cursor,
-    })
-}
-
-/// Cuts a list that was read one item too long, and says where the next page begins if it was.
-pub(crate) fn next_cursor<T>(
-    items: &mut Vec<T>,
-    limit: usize,
-    cursor: impl FnOnce(&T) -> String,
-) -> Option<String> {
-    if items.len() <= limit {
-        return None;
-    }
-    items.truncate(limit);
-    items.last().map(cursor)
-}
-
-/// What a stored row says of a request that the journal speaks of.
-pub(crate) fn read_about(
-    connection: &Connection,
-    request: RequestId,
-) -> rusqlite::Result<Option<About>> {
-    connection
-        .prepare_cached(&format!(
-            "SELECT {} FROM requests WHERE id = ?1",
-            rows::HEAD
-        ))?
-        .query_row([request.0.as_bytes()], rows::head)
-        .optional()
-        .map(|head| {
-            head.map(|head| About {
-                user_id: head.user_id,
-                environment: head.environment,
-            })
-        })
 }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -21,7 +21,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{Embedded, rows, writer::Transaction};
 
 /// Most rows removed in one transaction.
-const STEP: i64 = 200;
+const STEP: u16 = 200;
 
 /// Pause between two steps while there is more to remove.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -61,10 +61,7 @@ impl Sweeper {
         let task = tokio::spawn(async move {
             while !*stopped.borrow() {
                 if let Err(error) = sweep(&store, clock.now(), retention).await {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "retention will be tried again"
-                    );
+                    tracing::warn!(error = &error as &dyn std::error::Error, "retention will be tried again");
                 }
                 let _ = tokio::time::timeout(retention.every, stopped.changed()).await;
             }
@@ -84,81 +81,58 @@ impl Sweeper {
 ///
 /// # Errors
 /// The store could not take it; what was removed stays removed.
-pub async fn sweep(
-    store: &Embedded,
-    now: Timestamp,
-    retention: Retention,
-) -> Result<(), StoreError> {
+pub async fn sweep(store: &Embedded, now: Timestamp, retention: Retention) -> Result<(), StoreError> {
     let before = |age| rows::micros(now.checked_sub(age).unwrap_or(Timestamp::MIN));
-    let (journal, attempts, now_us) = (
-        before(retention.journal),
-        before(retention.attempts),
-        rows::micros(now),
-    );
-    remove(store, move |transaction| {
-        remove_journal(transaction, journal)
-    })
-    .await?;
-    remove(store, move |transaction| {
-        remove_attempts(transaction, attempts)
-    })
-    .await?;
+    let (journal, attempts, now_us) = (before(retention.journal), before(retention.attempts), rows::micros(now));
+    remove(store, move |transaction| remove_journal(transaction, journal)).await?;
+    remove(store, move |transaction| remove_attempts(transaction, attempts)).await?;
     remove(store, move |transaction| {
         let delete = "DELETE FROM idempotency WHERE key IN \
              (SELECT key FROM idempotency WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
-        transaction
-            .connection
-            .prepare_cached(delete)?
-            .execute(params![now_us, STEP])
+        transaction.connection.prepare_cached(delete)?.execute(params![now_us, STEP])
     })
     .await?;
     expire(store, now).await
 }
 
-async fn remove<F>(store: &Embedded, mut step: F) -> Result<(), StoreError>
+/// Repeats a step, each in a commit of its own, until it removes less than it may.
+async fn remove<F>(store: &Embedded, step: F) -> Result<(), StoreError>
 where
-    F: FnMut(&mut Transaction<'_>) -> rusqlite::Result<usize> + Clone + Send + 'static,
+    F: Fn(&Transaction<'_>) -> rusqlite::Result<usize> + Copy + Send + 'static,
 {
     loop {
-        let removed = Arc::new(AtomicU64::new(0));
-        let (mut this_step, count) = (step.clone(), removed.clone());
+        let removed = Arc::new(AtomicUsize::new(0));
+        let count = removed.clone();
         store
             .write_bus(move |transaction| {
-                count.store(this_step(transaction)? as u64, Ordering::Relaxed);
+                count.store(step(transaction)?, Ordering::Relaxed);
                 Ok(())
             })
             .await?;
-        if removed.load(Ordering::Relaxed) < STEP.unsigned_abs() {
+        if removed.load(Ordering::Relaxed) < usize::from(STEP) {
             return Ok(());
         }
         tokio::time::sleep(PAUSE).await;
-        step = step.clone();
     }
 }
 
 /// The oldest rows, unless a consumer has still to read them.
-fn remove_journal(transaction: &mut Transaction<'_>, before: i64) -> rusqlite::Result<usize> {
+fn remove_journal(transaction: &Transaction<'_>, before: i64) -> rusqlite::Result<usize> {
     let delete = "DELETE FROM journal WHERE sequence IN (SELECT sequence FROM \
          (SELECT sequence, at FROM journal ORDER BY sequence LIMIT ?2) WHERE at < ?1 \
          AND sequence <= (SELECT coalesce(min(sequence), 0) FROM consumers))";
-    transaction
-        .connection
-        .prepare_cached(delete)?
-        .execute(params![before, STEP])
+    transaction.connection.prepare_cached(delete)?.execute(params![before, STEP])
 }
 
 /// An offer's id begins with the time of its request in milliseconds (RFC 9562, version 7), so the oldest attempts
-/// come first and need no index on time.
-fn remove_attempts(transaction: &mut Transaction<'_>, before: i64) -> rusqlite::Result<usize> {
+/// come first and need no index on time. The few late attempts of old requests are passed over until they are old.
+fn remove_attempts(transaction: &Transaction<'_>, before: i64) -> rusqlite::Result<usize> {
     let milliseconds = (before / 1_000).max(0).unsigned_abs();
     let mut first = [0; 26];
     first[..6].copy_from_slice(&milliseconds.to_be_bytes()[2..]);
-    let delete = "DELETE FROM attempts WHERE (offer, number) IN \
-         (SELECT offer, number FROM attempts WHERE offer < ?1 ORDER BY offer, number LIMIT ?2)";
-    transaction
-        .connection
-        .prepare_cached(delete)?
-        .execute(params![first, STEP])
+    let delete = "DELETE FROM attempts WHERE (offer, number) IN (SELECT offer, number FROM attempts \
+         WHERE offer < ?1 AND at < ?2 ORDER BY offer, number LIMIT ?3)";
+    transaction.connection.prepare_cached(delete)?.execute(params![first, before, STEP])
 }
 
 /// Gives up what has waited in an inbox for longer than the inbox's lifetime.
@@ -167,27 +141,14 @@ async fn expire(store: &Embedded, now: Timestamp) -> Result<(), StoreError> {
     let mut place: Option<(PartyId, Environment)> = None;
     loop {
         let from = place.clone();
-        let Some((found, old)) = store
-            .shared
-            .readers
-            .read(move |connection| oldest(connection, from, before))
-            .await?
+        let Some((found, old)) = store.shared.readers.read(move |connection| oldest(connection, from, before)).await?
         else {
             return Ok(());
         };
         for delivery_id in &old {
-            store
-                .apply(
-                    Expire {
-                        delivery_id: *delivery_id,
-                        at: now,
-                    },
-                    Urgency::Ours,
-                    None,
-                )
-                .await?;
+            store.apply(Expire { delivery_id: *delivery_id, at: now }, Urgency::Ours, None).await?;
         }
-        if old.len() < STEP.unsigned_abs() as usize {
+        if old.len() < usize::from(STEP) {
             place = Some(found);
         } else {
             tokio::time::sleep(PAUSE).await;
@@ -205,16 +166,10 @@ fn oldest(
 ) -> rusqlite::Result<Oldest> {
     let next = "SELECT party, environment FROM offers WHERE available_at IS NOT NULL \
          AND (party, environment) > (?1, ?2) ORDER BY party, environment LIMIT 1";
-    let last = from.as_ref().map_or(("", -1), |(party, environment)| {
-        (party.as_str(), *environment as i64)
-    });
+    let last = from.as_ref().map_or(("", -1), |(party, environment)| (party.as_str(), *environment as i64));
     let mut statement = connection.prepare_cached(next)?;
-    let mut step = statement.query_map(last, |row| {
-        Ok((
-            rows::parse::<PartyId>(row, 0)?,
-            rows::pick(row, 1, &Environment::ALL)?,
-        ))
-    })?;
+    let mut step = statement
+        .query_map(last, |row| Ok((rows::parse::<PartyId>(row, 0)?, rows::pick(row, 1, &Environment::ALL)?)))?;
     let Some(found) = step.next().transpose()? else {
         return Ok(None);
     };
@@ -222,8 +177,6 @@ fn oldest(
          AND message_at < ?3 ORDER BY available_at LIMIT ?4";
     let mut statement = connection.prepare_cached(select)?;
     let place = params![found.0.as_str(), found.1 as i64, before, STEP];
-    let old = statement
-        .query_map(place, |row| Ok(DeliveryId(row.get(0)?)))?
-        .collect::<rusqlite::Result<_>>()?;
+    let old = statement.query_map(place, |row| Ok(DeliveryId(row.get(0)?)))?.collect::<rusqlite::Result<_>>()?;
     Ok(Some((found, old)))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
@@ -15,8 +16,10 @@ use crate::{checkpoint::LogWatch, effects::Effects, error::store_error, rows, sh
 /// Most changes that share one commit.
 const MAX_BATCH: usize = 512;
 
-/// Most recent bodies kept in memory, so that making an offer of a new request reads nothing.
+/// Most recent bodies kept in memory, so that making an offer of a new request reads nothing: how many, and how
+/// many bytes of them.
 const RECENT_BODIES: usize = 16_384;
+const RECENT_BYTES: usize = 32 * 1024 * 1024;
 
 /// A piece of work for the writer.
 pub(crate) trait Job: Send {
@@ -43,16 +46,8 @@ impl Writer {
         queue: usize,
     ) -> std::io::Result<Self> {
         let (jobs, inbox) = mpsc::channel(queue);
-        let state = State {
-            connection,
-            log,
-            shared,
-            next_sequence,
-            recent: Recent::default(),
-        };
-        std::thread::Builder::new()
-            .name("writer".to_owned())
-            .spawn(move || state.run(inbox))?;
+        let state = State { connection, log, shared, next_sequence, recent: Recent::default() };
+        std::thread::Builder::new().name("writer".to_owned()).spawn(move || state.run(inbox))?;
         Ok(Self { jobs })
     }
 
@@ -65,21 +60,12 @@ impl Writer {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the queue is full and the work is a caller's, or when the writer is gone.
-    pub(crate) async fn queue(
-        &self,
-        job: Box<dyn Job>,
-        urgency: Urgency,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn queue(&self, job: Box<dyn Job>, urgency: Urgency) -> Result<(), StoreError> {
         match urgency {
-            Urgency::Caller => self
-                .jobs
-                .try_send(job)
-                .map_err(|_| StoreError::Unavailable("too much is waiting to be written")),
-            Urgency::Ours => self
-                .jobs
-                .send(job)
-                .await
-                .map_err(|_| StoreError::Unavailable("the store is closed")),
+            Urgency::Caller => {
+                self.jobs.try_send(job).map_err(|_| StoreError::Unavailable("too much is waiting to be written"))
+            }
+            Urgency::Ours => self.jobs.send(job).await.map_err(|_| StoreError::Unavailable("the store is closed")),
         }
     }
 }
@@ -122,17 +108,22 @@ impl Transaction<'_> {
 struct Recent {
     bodies: HashMap<RequestId, Arc<str>>,
     order: VecDeque<RequestId>,
+    bytes: usize,
 }
 
 impl Recent {
     fn insert(&mut self, id: RequestId, detail: Arc<str>) {
-        if self.order.len() >= RECENT_BODIES
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.bodies.remove(&oldest);
+        self.bytes += detail.len();
+        match self.bodies.insert(id, detail) {
+            None => self.order.push_back(id),
+            Some(replaced) => self.bytes -= replaced.len(),
         }
-        if self.bodies.insert(id, detail).is_none() {
-            self.order.push_back(id);
+        while self.order.len() > RECENT_BODIES || self.bytes > RECENT_BYTES {
+            let oldest = self.order.pop_front();
+            let Some(dropped) = oldest.and_then(|id| self.bodies.remove(&id)) else {
+                return;
+            };
+            self.bytes -= dropped.len();
         }
     }
 }
@@ -181,10 +172,7 @@ impl State {
 
     fn fail(&self, jobs: impl Iterator<Item = Box<dyn Job>>, error: rusqlite::Error) {
         let error = store_error(error);
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "a change could not be committed"
-        );
+        tracing::error!(error = &error as &dyn std::error::Error, "a change could not be committed");
         jobs.for_each(|job| {
             job.finish(Err(match &error {
                 StoreError::Unavailable(why) => StoreError::Unavailable(why),
@@ -210,19 +198,24 @@ impl State {
     }
 
     fn write(&mut self, jobs: &mut [Box<dyn Job>], effects: &mut Effects) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached("BEGIN IMMEDIATE")?
-            .execute([])?;
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         for job in jobs {
-            job.run(&mut Transaction {
+            let mut transaction = Transaction {
                 connection: &self.connection,
                 shared: &self.shared,
                 effects,
                 next_sequence: &mut self.next_sequence,
                 recent: &mut self.recent,
-            })?;
+            };
+            // A panic is the job's own failure: all that it did is rolled back, and the thread serves the others.
+            let ran = catch_unwind(AssertUnwindSafe(|| job.run(&mut transaction)));
+            ran.unwrap_or_else(|_| Err(panicked()))?;
         }
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }
+}
+
+fn panicked() -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure("a change panicked".into())
 }

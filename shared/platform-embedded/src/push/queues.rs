@@ -9,7 +9,7 @@ use std::{
 };
 
 use event_schema::id::{DeliveryId, Environment, PartyId};
-use marketplace_core::{delivery::DeliverySettings, offer::Offer};
+use marketplace_core::{delivery::DeliverySettings, offer::Offer, party::Party};
 use tokio::sync::{Notify, mpsc};
 
 use crate::shared::Shared;
@@ -57,10 +57,7 @@ impl Queue {
 
     /// Takes everything out, to be given back.
     pub(crate) fn clear(&self) -> Vec<DeliveryId> {
-        lock(&self.items)
-            .drain(..)
-            .map(|due| due.offer.delivery_id)
-            .collect()
+        lock(&self.items).drain(..).map(|due| due.offer.delivery_id).collect()
     }
 }
 
@@ -77,17 +74,18 @@ pub(crate) struct Queues {
 impl Queues {
     /// From now on a worker is asked for, through this channel, for every queue that comes to be.
     pub(crate) fn start(&self, workers: mpsc::UnboundedSender<Arc<Queue>>) {
+        // No worker runs yet, so nothing can be in any worker's hands.
+        lock(&self.held).clear();
         *lock(&self.workers) = Some(workers);
     }
 
     /// No new work is taken from now on.
     pub(crate) fn stop(&self) {
         *lock(&self.workers) = None;
-        for queue in lock(&self.queues).values() {
+        for (_, queue) in lock(&self.queues).drain() {
             queue.changed.notify_one();
         }
     }
-
 
     /// Whether a push of this offer is in a worker's hands.
     pub(crate) fn holds(&self, delivery: DeliveryId) -> bool {
@@ -95,20 +93,24 @@ impl Queues {
     }
 
     /// Puts due pushes into their queues; answers the inboxes of those that are not pushed now.
-    pub(crate) fn offer(&self, due: Vec<Due>, shared: &Shared) -> Vec<(PartyId, Environment)> {
+    pub(crate) fn offer(
+        &self,
+        due: impl ExactSizeIterator<Item = Due>,
+        shared: &Shared,
+    ) -> Vec<(PartyId, Environment)> {
         let mut not_pushed = Vec::new();
-        if due.is_empty() {
+        if due.len() == 0 {
             return not_pushed;
         }
         let registry = shared.registry();
         for due in due {
             let (party, environment) = (due.offer.party.clone(), due.offer.environment);
-            let pushed = registry.routing.party(&party).is_some_and(|party| {
-                let settings = party.environment(environment);
-                party.takes_pushes(environment)
-                    && matches!(settings.delivery, DeliverySettings::Push(_))
-            });
-            match self.queue(&party, environment).filter(|_| pushed) {
+            let pushed = registry
+                .routing
+                .party(&party)
+                .is_some_and(|party| party.takes_pushes(environment) && is_pushed_to(party, environment));
+            let queue = pushed.then(|| self.queue(&party, environment)).flatten();
+            match queue {
                 Some(queue) => self.put(&queue, due),
                 None => not_pushed.push((party, environment)),
             }
@@ -119,7 +121,8 @@ impl Queues {
     fn put(&self, queue: &Queue, due: Due) {
         let mut items = lock(&queue.items);
         if items.len() < MOST_HELD {
-            // Held already: it is being pushed this very moment, and its worker looks again afterwards.
+            // Held already: it is being pushed this very moment. Its worker hears, when that is recorded, when the
+            // next push of it is due.
             if lock(&self.held).insert(due.offer.delivery_id) {
                 items.push_back(due);
             }
@@ -133,9 +136,7 @@ impl Queues {
     /// Claims what was found due in the database; answers what nobody holds yet.
     pub(crate) fn hold(&self, due: Vec<Due>) -> Vec<Due> {
         let mut held = lock(&self.held);
-        due.into_iter()
-            .filter(|due| held.insert(due.offer.delivery_id))
-            .collect()
+        due.into_iter().filter(|due| held.insert(due.offer.delivery_id)).collect()
     }
 
     /// How many pushes are held in all.
@@ -161,6 +162,14 @@ impl Queues {
         }
     }
 
+    /// Has the worker of a party environment, if it has or needs one, look at its new settings.
+    pub(crate) fn settings_changed(&self, party: &Party, environment: Environment) {
+        let known = lock(&self.queues).contains_key(&(party.id.clone(), environment));
+        if known || is_pushed_to(party, environment) {
+            self.touch(&party.id, environment);
+        }
+    }
+
     /// The queue of a party environment, with a worker; none when no workers run.
     fn queue(&self, party: &PartyId, environment: Environment) -> Option<Arc<Queue>> {
         let workers = lock(&self.workers);
@@ -181,6 +190,11 @@ impl Queues {
         workers.send(queue.clone()).ok()?;
         Some(queue)
     }
+}
+
+/// Whether messages are pushed there, or wait in the inbox.
+fn is_pushed_to(party: &Party, environment: Environment) -> bool {
+    matches!(party.environment(environment).delivery, DeliverySettings::Push(_))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

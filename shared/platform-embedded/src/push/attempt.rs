@@ -1,0 +1,159 @@
+//! One push from a worker's hands: the message is rendered, sent once, and what came of it is recorded.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use event_schema::message;
+use futures::FutureExt;
+use jiff::Timestamp;
+use marketplace_core::{
+    command::push::{Disposition, RecordAttempt},
+    delivery::{DeliverySettings, PushSettings},
+    offer::{Attempt, Outgoing, message_id},
+    party::PartyCommand,
+    ports::{PartyStore, Push, PushReport, RequestStore, StoreError, Urgency},
+    retry,
+    transport::{Failure, Outcome, Verdict, verdict},
+};
+
+use super::{PushDeps, queues::Due};
+use crate::Embedded;
+
+/// How long to wait before trying again what the store could not take.
+pub(super) const STORE_PAUSE: Duration = Duration::from_millis(200);
+
+/// A push that was taken from the queue.
+pub(super) struct Attempting<P: Push> {
+    pub(super) store: Embedded,
+    pub(super) deps: PushDeps<P>,
+    pub(super) endpoint: Arc<P::Endpoint>,
+    pub(super) settings: PushSettings,
+    pub(super) due: Due,
+}
+
+impl<P: Push> Attempting<P> {
+    /// Makes one attempt and records it; tells when the offer's message is due next, if it is to be pushed again.
+    pub(super) async fn run(self) -> Option<Timestamp> {
+        let offer = &self.due.offer;
+        let message = offer.message.as_ref()?;
+        let began = self.deps.clock.now();
+        let report = self.send(message, began).await;
+        let ended = self.deps.clock.now();
+        let (disposition, pause) = self.dispose(message, &report, began, ended);
+        if pause && self.is_in_force() {
+            self.pause(ended).await;
+        }
+        let command = RecordAttempt {
+            delivery_id: offer.delivery_id,
+            attempt: Attempt {
+                at: began,
+                message: message.kind,
+                outcome: report.outcome.word().to_string(),
+                status_code: report.outcome.status(),
+                latency_us: u64::try_from(report.latency.as_micros()).unwrap_or(u64::MAX),
+                answer: (!report.answer.is_empty()).then_some(report.answer),
+            },
+            disposition,
+            at: ended,
+        };
+        let recorded = persist(|| self.store.apply(command.clone(), Urgency::Ours, None)).await;
+        if recorded.is_none() {
+            self.store.shared.queues.settle(&[offer.delivery_id]);
+        }
+        recorded.flatten()
+    }
+
+    async fn send(&self, message: &Outgoing, now: Timestamp) -> PushReport {
+        let offer = &self.due.offer;
+        let body = message::render(
+            message.kind,
+            message.created_at,
+            offer.delivery_id,
+            &offer.party,
+            offer.environment,
+            offer.delivery_id.request(),
+            &self.due.detail,
+        );
+        let id = message_id(offer.delivery_id, message.kind);
+        let attempt = self.deps.push.attempt(&self.endpoint, id, body, now);
+        let report = AssertUnwindSafe(attempt).catch_unwind().await;
+        report.unwrap_or_else(|_| {
+            // Whatever an endpoint answered to bring this about: it must not stop the party's worker.
+            tracing::error!(party.id = %offer.party, "an attempt panicked");
+            PushReport {
+                outcome: Outcome::Failed(Failure::MalformedAnswer),
+                latency: Duration::ZERO,
+                answer: String::new(),
+            }
+        })
+    }
+
+    /// What follows from an attempt, and whether the party asked to be paused.
+    fn dispose(
+        &self,
+        message: &Outgoing,
+        report: &PushReport,
+        began: Timestamp,
+        ended: Timestamp,
+    ) -> (Disposition, bool) {
+        match verdict(self.settings.transport, &report.outcome, ended) {
+            Verdict::Delivered => (Disposition::Delivered, false),
+            Verdict::Dead(reason) => (Disposition::Dead(reason.to_string()), false),
+            Verdict::PauseEnvironment => (Disposition::Hold, true),
+            Verdict::Retry { not_before } => {
+                let next = retry::next(
+                    message.attempts + 1,
+                    message.first_attempt_at.unwrap_or(began),
+                    ended,
+                    self.deps.randomness.fraction(),
+                    self.settings.max_age_hours.duration(),
+                    not_before,
+                );
+                match next {
+                    retry::Next::At(at) => (Disposition::RetryAt(at), false),
+                    retry::Next::GiveUp(reason) => (Disposition::Dead(reason.to_string()), false),
+                }
+            }
+        }
+    }
+
+    /// Whether pushes are still made with these settings: 410 from an endpoint that the party has left, or the
+    /// second of two on the wire together, pauses nothing.
+    fn is_in_force(&self) -> bool {
+        let offer = &self.due.offer;
+        let registry = self.store.shared.registry();
+        registry.routing.party(&offer.party).is_some_and(|party| {
+            party.takes_pushes(offer.environment)
+                && matches!(
+                    &party.environment(offer.environment).delivery,
+                    DeliverySettings::Push(present) if *present == self.settings
+                )
+        })
+    }
+
+    async fn pause(&self, at: Timestamp) {
+        let (party, environment) = (&self.due.offer.party, self.due.offer.environment);
+        let command = PartyCommand::Pause(environment, "the endpoint answered 410".to_owned());
+        let pause = || {
+            let by = "delivery".to_owned();
+            self.store.apply_to_party(party.clone(), command.clone(), by, at, None)
+        };
+        persist(pause).await;
+    }
+}
+
+/// An attempt that was made must be recorded, however long the store cannot take it; none if the rules refuse it.
+async fn persist<T, F: Future<Output = Result<T, StoreError>>>(mut write: impl FnMut() -> F) -> Option<T> {
+    loop {
+        match write().await {
+            Ok(reply) => return Some(reply),
+            Err(StoreError::Refused(refusal)) => {
+                tracing::error!(error = &refusal as &dyn std::error::Error, "an attempt could not be recorded");
+                return None;
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "an attempt is not recorded yet");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+        }
+    }
+}
