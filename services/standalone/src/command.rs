@@ -42,10 +42,7 @@ enum Command {
 ///
 /// # Errors
 /// What went wrong, for the person at the terminal.
-pub async fn run(
-    arguments: Arguments,
-    lookup: impl Fn(&str) -> Option<String>,
-) -> anyhow::Result<ExitCode> {
+pub async fn run(arguments: Arguments, lookup: impl Fn(&str) -> Option<String>) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Serve => {
             telemetry::start(&lookup, telemetry::SERVE)?;
@@ -73,10 +70,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 /// The demo has a data folder of its own, and its simulated third parties live on loopback.
 async fn demo(lookup: &impl Fn(&str) -> Option<String>, once: bool) -> anyhow::Result<ExitCode> {
     let mut config = Config::read(lookup)?;
-    let own_folder = lookup("MARKETPLACE_DATA_DIR")
-        .is_none()
-        .then(fresh_folder)
-        .transpose()?;
+    let own_folder = lookup("MARKETPLACE_DATA_DIR").is_none().then(fresh_folder).transpose()?;
     if let Some(folder) = &own_folder {
         config.data_dir.clone_from(folder);
     }
@@ -84,11 +78,13 @@ async fn demo(lookup: &impl Fn(&str) -> Option<String>, once: bool) -> anyhow::R
         config.listen.set_port(0);
     }
     config.allow_private_endpoints = true;
+    let mailbox = config.smtp_url.is_none().then(|| config.data_dir.join("outbox"));
     let gateway = Gateway::start(config, Options::default()).await?;
     let demo = Demo {
         api: format!("http://{}", gateway.address()).parse()?,
         operator_token: gateway.operator_token().expose_secret().to_owned().into(),
         events_secret: gateway.events_secret().expose_secret().to_owned().into(),
+        mailbox,
         once,
     };
     let ended = demo::run(demo).await?;
@@ -99,11 +95,7 @@ async fn demo(lookup: &impl Fn(&str) -> Option<String>, once: bool) -> anyhow::R
     if let Some(folder) = &own_folder {
         std::fs::remove_dir_all(folder).context("the demo's folder could not be removed")?;
     }
-    Ok(if ended {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn fresh_folder() -> anyhow::Result<PathBuf> {

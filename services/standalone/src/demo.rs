@@ -6,6 +6,7 @@ mod cast;
 mod chance;
 mod line;
 mod party;
+mod person;
 mod put_events;
 mod screen;
 mod story;
@@ -13,20 +14,19 @@ mod summary;
 mod watch;
 mod wishes;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use console::style;
-use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::{task::JoinSet, time::Instant};
 use url::Url;
-use uuid::Uuid;
 
 use self::{
-    api::{Api, Credential, text},
+    api::{Api, Credential},
     party::Party,
+    person::Person,
     screen::Screen,
     story::Stage,
     summary::Summary,
@@ -44,15 +44,10 @@ pub(crate) struct Demo {
     pub(crate) operator_token: SecretString,
     /// The secret access key for `PutEvents`.
     pub(crate) events_secret: SecretString,
+    /// Where the gateway leaves e-mail when it has no mail server: the user's mailbox.
+    pub(crate) mailbox: Option<PathBuf>,
     /// Whether the process ends afterwards; else the third parties stay.
     pub(crate) once: bool,
-}
-
-/// A user of the demo.
-struct Person {
-    email: String,
-    password: String,
-    token: Credential,
 }
 
 /// Plays the demo; answers whether every request reached its end and every sum was right.
@@ -64,15 +59,9 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<bool> {
     let api = Api::new(demo.api)?;
     let operator = Credential::Bearer(demo.operator_token);
     let mut tasks = JoinSet::new();
-    screen.line(
-        &style(format!("The marketplace serves on {}", api.base()))
-            .bold()
-            .to_string(),
-    );
+    screen.line(&style(format!("The marketplace serves on {}", api.base())).bold().to_string());
     let parties = gather(&api, &operator, &screen, &mut tasks).await?;
-    let person = register_a_user(&api)
-        .await
-        .context("no user could be registered")?;
+    let person = Person::register(&api, demo.mailbox).await.context("no user could be registered")?;
     let mut stage = Stage {
         watch: Watch::new(api.clone(), operator.clone(), screen.clone()),
         api: api.clone(),
@@ -85,9 +74,8 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<bool> {
         deadline: Instant::now() + LONGEST,
     };
     stage.play().await?;
-    stage.watch.refresh().await?;
+    let summary = summary(&mut stage, &person).await?;
     screen.end();
-    let summary = Summary::of(stage.placed, stage.watch.answers(), &stage.parties);
     summary.show(&screen);
     if !demo.once {
         tasks.detach_all();
@@ -96,16 +84,24 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<bool> {
     Ok(summary.is_good())
 }
 
+async fn summary(stage: &mut Stage, person: &Person) -> anyhow::Result<Summary> {
+    stage.watch.refresh().await?;
+    let mut summary = Summary::of(stage.placed, stage.watch.answers(), &stage.parties);
+    if person.has_mailbox() {
+        // Read after the timelines: a letter is in the box before its timeline says so.
+        let letters = person.letters().await?;
+        summary.compare_letters(letters.iter().filter(|letter| letter.token().is_none()).count());
+    }
+    Ok(summary)
+}
+
 async fn gather(
     api: &Api,
     operator: &Credential,
     screen: &Screen,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Vec<Arc<Party>>> {
-    screen.heading(
-        "Third parties join",
-        "each with its own endpoint, its own filter and its own manners",
-    );
+    screen.heading("Third parties join", "each with its own endpoint, its own filter and its own manners");
     let mut parties = Vec::new();
     for role in cast::roles() {
         let id = role.id;
@@ -115,38 +111,11 @@ async fn gather(
     Ok(parties)
 }
 
-async fn register_a_user(api: &Api) -> anyhow::Result<Person> {
-    let password = Uuid::now_v7().simple().to_string();
-    // A new user each time, so that a folder with an earlier demo in it is no hindrance.
-    let email = format!("ada-{}@example.com", Uuid::now_v7().simple());
-    let nobody = &Credential::Nobody;
-    let account = json!({"email": email, "password": password, "name": "Ada"});
-    api.post(nobody, "/v1/users", &account)
-        .await?
-        .expect(StatusCode::CREATED)?;
-    let session = json!({"email": email, "password": password});
-    let session = api
-        .post(nobody, "/v1/sessions", &session)
-        .await?
-        .expect(StatusCode::OK)?;
-    let token = Credential::Bearer(text(&session, "access_token")?.into());
-    Ok(Person {
-        email,
-        password,
-        token,
-    })
-}
-
 fn what_next(screen: &Screen, api: &Api, person: &Person) {
     let base = api.base();
     let session = json!({"email": person.email, "password": person.password});
-    screen.heading(
-        "It keeps serving",
-        "the third parties answer on; Ctrl-C ends it. Ask for something yourself:",
-    );
+    screen.heading("It keeps serving", "the third parties answer on; Ctrl-C ends it. Ask for something yourself:");
     screen.line(&format!("\nTOKEN=$(curl -s {base}/v1/sessions -H 'content-type: application/json' -d '{session}' | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')"));
     screen.line(&format!("curl -s {base}/v1/requests -H \"authorization: Bearer $TOKEN\" -H 'content-type: application/json' -d '{{\"category\": \"books\", \"region\": \"eu\"}}'"));
-    screen.line(&format!(
-        "curl -s {base}/v1/requests?limit=1 -H \"authorization: Bearer $TOKEN\""
-    ));
+    screen.line(&format!("curl -s {base}/v1/requests?limit=1 -H \"authorization: Bearer $TOKEN\""));
 }

@@ -40,50 +40,34 @@ pub(super) fn lines(answer: &RequestAnswer, told: u64, detail: Detail) -> Vec<Li
     let mut offered: Option<(&Entry, Vec<&str>)> = None;
     for entry in answer.timeline.iter().filter(|entry| entry.sequence > told) {
         if entry.kind == "offer.created" {
-            offered
-                .get_or_insert_with(|| (entry, Vec::new()))
-                .1
-                .push(&entry.third_party);
+            offered.get_or_insert_with(|| (entry, Vec::new())).1.push(&entry.third_party);
         } else if let Some(text) = say(entry, &answer.request, detail) {
             lines.push(line(answer, entry, text));
         }
     }
     if let Some((first, parties)) = offered {
-        lines.push(line(
-            answer,
-            first,
-            format!("offered to {}", style(parties.join(", ")).cyan()),
-        ));
+        lines.push(line(answer, first, format!("offered to {}", style(parties.join(", ")).cyan())));
     }
     lines
 }
 
 fn line(answer: &RequestAnswer, entry: &Entry, text: String) -> Line {
-    Line {
-        at: entry.at,
-        sequence: entry.sequence,
-        who: short(&answer.id),
-        text,
-    }
+    Line { at: entry.at, sequence: entry.sequence, who: short(&answer.id), text }
 }
 
 fn say(entry: &Entry, request: &Value, detail: Detail) -> Option<String> {
     let party = &entry.third_party;
     Some(match entry.kind.as_str() {
         "request.created" => wish(request),
-        "request.unmatched" => style("unmatched: nobody may see it and wants it")
-            .yellow()
-            .to_string(),
+        "request.unmatched" => style("unmatched: nobody may see it and wants it").yellow().to_string(),
         "request.cancelled" => style("cancelled by its user").yellow().to_string(),
         "offer.answered" => return answered(entry, detail),
-        "offer.withdrawn" => style(format!("withdrawn from {party}"))
-            .magenta()
-            .to_string(),
+        "offer.withdrawn" => style(format!("withdrawn from {party}")).magenta().to_string(),
         "offer.expired" => style(format!("expired at {party}")).yellow().to_string(),
         "message.delivered" => return arrived(entry, detail),
         "message.failed" => style(dead_letter(entry)).red().to_string(),
         "message.replayed" => format!("the dead letter for {party} gets another run"),
-        "user.told" => {
+        "user.told" if detail == Detail::Every => {
             let channel = entry.channel.as_deref().unwrap_or("some way");
             format!("its user is told by {channel}")
         }
@@ -92,38 +76,18 @@ fn say(entry: &Entry, request: &Value, detail: Detail) -> Option<String> {
 }
 
 fn dead_letter(entry: &Entry) -> String {
-    let reason = entry
-        .reason
-        .as_deref()
-        .unwrap_or("no reason given")
-        .replace('_', " ");
-    let what = if entry.message == CREATED {
-        ""
-    } else {
-        " (that it is withdrawn)"
-    };
+    let reason = entry.reason.as_deref().unwrap_or("no reason given").replace('_', " ");
+    let what = if entry.message == CREATED { "" } else { " (that it is withdrawn)" };
     format!("dead letter for {}{what}: {reason}", entry.third_party)
 }
 
 fn answered(entry: &Entry, detail: Detail) -> Option<String> {
     let party = &entry.third_party;
-    let reason = entry
-        .reason
-        .as_ref()
-        .map(|reason| format!(", “{reason}”"))
-        .unwrap_or_default();
+    let reason = entry.reason.as_ref().map(|reason| format!(", “{reason}”")).unwrap_or_default();
     let won = if entry.won { " and wins" } else { "" };
     match entry.status.as_str() {
-        "completed" => Some(
-            style(format!("{party}: completed{won}"))
-                .green()
-                .to_string(),
-        ),
-        "declined" => Some(
-            style(format!("{party}: declined{reason}"))
-                .yellow()
-                .to_string(),
-        ),
+        "completed" => Some(style(format!("{party}: completed{won}")).green().to_string()),
+        "declined" => Some(style(format!("{party}: declined{reason}")).yellow().to_string()),
         status if detail == Detail::Every || entry.won => Some(format!("{party}: {status}{won}")),
         _ => None,
     }
@@ -132,20 +96,11 @@ fn answered(entry: &Entry, detail: Detail) -> Option<String> {
 fn arrived(entry: &Entry, detail: Detail) -> Option<String> {
     let party = &entry.third_party;
     match (entry.message.as_str(), entry.via.as_str()) {
-        (WITHDRAWN, _) if detail == Detail::Every => {
-            Some(format!("{party} knows that it is withdrawn"))
+        (WITHDRAWN, _) if detail == Detail::Every => Some(format!("{party} knows that it is withdrawn")),
+        (CREATED, "push") if entry.attempts > 1 => {
+            Some(style(format!("delivered to {party}, at attempt {}", entry.attempts)).blue().to_string())
         }
-        (CREATED, "push") if entry.attempts > 1 => Some(
-            style(format!(
-                "delivered to {party}, at attempt {}",
-                entry.attempts
-            ))
-            .blue()
-            .to_string(),
-        ),
-        (CREATED, "inbox") if detail == Detail::Every => {
-            Some(format!("{party} has it from its inbox"))
-        }
+        (CREATED, "inbox") if detail == Detail::Every => Some(format!("{party} has it from its inbox")),
         (CREATED, _) if detail == Detail::Every => Some(format!("delivered to {party}")),
         _ => None,
     }
@@ -157,33 +112,15 @@ pub(super) fn wish(request: &Value) -> String {
     for field in ["category", "requests1", "requests2"] {
         words.extend(request[field].as_str().map(str::to_owned));
     }
-    words.extend(
-        request["amount"]
-            .as_number()
-            .map(|amount| format!("worth {amount}")),
-    );
-    words.extend(
-        request["region"]
-            .as_str()
-            .map(|region| format!("in {region}")),
-    );
-    words.extend(
-        request["3rdparty"]
-            .as_str()
-            .map(|party| format!("addressed to {party}")),
-    );
+    words.extend(request["amount"].as_number().map(|amount| format!("worth {amount}")));
+    words.extend(request["region"].as_str().map(|region| format!("in {region}")));
+    words.extend(request["3rdparty"].as_str().map(|party| format!("addressed to {party}")));
     if request["mode"] == "first-accept" {
         words.push("first to accept wins".to_owned());
     }
     let user = request["user_id"].as_str().unwrap_or("somebody");
-    let user = if user.starts_with("usr_") {
-        "a user".to_owned()
-    } else {
-        format!("user {user}")
-    };
-    style(format!("{user} asks for {}", words.join(", ")))
-        .bold()
-        .to_string()
+    let user = if user.starts_with("usr_") { "a user".to_owned() } else { format!("user {user}") };
+    style(format!("{user} asks for {}", words.join(", "))).bold().to_string()
 }
 
 #[cfg(test)]
@@ -216,10 +153,7 @@ mod tests {
     fn texts(told: u64, detail: Detail) -> Vec<String> {
         let mut lines = lines(&answer(), told, detail);
         lines.sort_by_key(|line| line.sequence);
-        lines
-            .iter()
-            .map(|line| console::strip_ansi_codes(&line.text).into_owned())
-            .collect()
+        lines.iter().map(|line| console::strip_ansi_codes(&line.text).into_owned()).collect()
     }
 
     #[test]

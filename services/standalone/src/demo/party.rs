@@ -67,10 +67,7 @@ pub(super) async fn join(
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Arc<Party>> {
     let key = Credential::Key(register(&role, api, operator).await?.into());
-    let seed = role
-        .id
-        .bytes()
-        .fold(0, |seed: u64, byte| seed.rotate_left(7) ^ u64::from(byte));
+    let seed = role.id.bytes().fold(0, |seed: u64, byte| seed.rotate_left(7) ^ u64::from(byte));
     let party = Arc::new(Party {
         role,
         api: api.clone(),
@@ -81,11 +78,7 @@ pub(super) async fn join(
         notes: Mutex::default(),
     });
     let filter = json!({ "pattern": party.role.filter });
-    party
-        .api
-        .put(&party.key, "/v1/me/filter", &filter)
-        .await?
-        .expect(StatusCode::OK)?;
+    party.api.put(&party.key, "/v1/me/filter", &filter).await?.expect(StatusCode::OK)?;
     let delivery = if party.role.manner == Manner::Polling {
         tasks.spawn(inbox::poll(Arc::clone(&party)));
         json!({"mode": "poll"})
@@ -95,11 +88,7 @@ pub(super) async fn join(
         tasks.spawn(endpoint::serve(Arc::clone(&party), listener));
         party.push_to(&origin)
     };
-    party
-        .api
-        .put(&party.key, "/v1/me/delivery", &delivery)
-        .await?
-        .expect(StatusCode::OK)?;
+    party.api.put(&party.key, "/v1/me/delivery", &delivery).await?.expect(StatusCode::OK)?;
     party.introduce(&delivery);
     Ok(party)
 }
@@ -108,7 +97,7 @@ pub(super) async fn join(
 async fn register(role: &Role, api: &Api, operator: &Credential) -> anyhow::Result<String> {
     let mut profile = json!({
         "id": role.id,
-        "name": role.id,
+        "name": name(role.id),
         "contact_email": format!("{}@example.com", role.id),
     });
     if !role.scope.is_null() {
@@ -116,25 +105,26 @@ async fn register(role: &Role, api: &Api, operator: &Credential) -> anyhow::Resu
     }
     let reply = api.post(operator, "/v1/third-parties", &profile).await?;
     if reply.status != StatusCode::CONFLICT {
-        let made = reply
-            .expect(StatusCode::CREATED)
-            .with_context(|| format!("{} cannot join", role.id))?;
+        let made = reply.expect(StatusCode::CREATED).with_context(|| format!("{} cannot join", role.id))?;
         return text(&made, "api_key");
     }
     let path = format!("/v1/third-parties/{}/keys", role.id);
-    let made = api
-        .post(operator, &path, &json!({"environment": "prod"}))
-        .await?;
+    let made = api.post(operator, &path, &json!({"environment": "prod"})).await?;
     text(&made.expect(StatusCode::CREATED)?, "api_key")
+}
+
+/// What people call the party: its slug's words.
+fn name(id: &str) -> String {
+    let words = id.split('-').map(|word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        first.to_uppercase() + rest
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl Party {
     fn push_to(&self, origin: &str) -> Value {
-        let path = if self.role.manner == Manner::Moved {
-            endpoint::OLD_PATH
-        } else {
-            endpoint::PATH
-        };
+        let path = if self.role.manner == Manner::Moved { endpoint::OLD_PATH } else { endpoint::PATH };
         let auth = match self.role.lock {
             Lock::Open => json!({"type": "none"}),
             Lock::ApiKey => json!({"type": "api-key", "name": KEY_HEADER, "value": self.password}),
@@ -166,18 +156,11 @@ impl Party {
             Value::Null => String::new(),
             scope => format!(", within {}", scope["detail"]),
         };
-        let words = [
-            &delivery["mode"],
-            &delivery["transport"],
-            &delivery["auth"]["type"],
-        ];
+        let words = [&delivery["mode"], &delivery["transport"], &delivery["auth"]["type"]];
         let words = words.map(|word| word.as_str().unwrap_or_default());
         let (about, reached) = (self.role.manner.about(), words.join(" "));
         let reached = reached.trim_end_matches(" none");
-        self.screen.line(&format!(
-            "  {:WHO$}  {about:18}  {reached:20}  {wants}{scope}",
-            self.role.id
-        ));
+        self.screen.line(&format!("  {:WHO$}  {about:18}  {reached:20}  {wants}{scope}", self.role.id));
     }
 
     /// Corrects the address of a party that has moved.
@@ -185,22 +168,12 @@ impl Party {
     /// # Errors
     /// When the gateway refuses.
     pub(super) async fn correct_its_address(&self) -> anyhow::Result<()> {
-        let me = self
-            .api
-            .get(&self.key, "/v1/me")
-            .await?
-            .expect(StatusCode::OK)?;
+        let me = self.api.get(&self.key, "/v1/me").await?.expect(StatusCode::OK)?;
         let old = text(&me["delivery"], "url")?;
         let mut delivery = self.push_to("");
         delivery["url"] = old.replace(endpoint::OLD_PATH, endpoint::PATH).into();
-        self.api
-            .put(&self.key, "/v1/me/delivery", &delivery)
-            .await?
-            .expect(StatusCode::OK)?;
-        self.screen.aside(
-            self.role.id,
-            &format!("corrects its address to {}", delivery["url"]),
-        );
+        self.api.put(&self.key, "/v1/me/delivery", &delivery).await?.expect(StatusCode::OK)?;
+        self.screen.aside(self.role.id, &format!("corrects its address to {}", delivery["url"]));
         Ok(())
     }
 

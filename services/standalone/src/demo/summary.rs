@@ -31,6 +31,9 @@ pub(super) struct Summary {
     ended: usize,
     by_status: BTreeMap<String, usize>,
     by_party: BTreeMap<String, Sums>,
+    /// How often a timeline says that the user was told.
+    told: usize,
+    letters: Option<usize>,
     faults: Vec<String>,
 }
 
@@ -41,10 +44,7 @@ impl Summary {
         answers: impl Iterator<Item = &'a RequestAnswer>,
         parties: &[Arc<Party>],
     ) -> Self {
-        let mut summary = Self {
-            requests: placed,
-            ..Self::default()
-        };
+        let mut summary = Self { requests: placed, ..Self::default() };
         for answer in answers {
             summary.add(answer);
             for party in parties {
@@ -57,90 +57,55 @@ impl Summary {
 
     fn add(&mut self, answer: &RequestAnswer) {
         self.ended += usize::from(answer.has_reached_its_end());
+        self.told += answer.entries("user.told").count();
         *self.by_status.entry(answer.status.clone()).or_default() += 1;
         for offer in &answer.offers {
-            self.by_party
-                .entry(offer.third_party.clone())
-                .or_default()
-                .add(offer, answer);
+            self.by_party.entry(offer.third_party.clone()).or_default().add(offer, answer);
         }
-        let withdrawn = answer
-            .offers
-            .iter()
-            .filter(|offer| offer.status == "withdrawn")
-            .count();
-        self.same(
-            &answer.id,
-            "offers",
-            answer.offers.len(),
-            answer.entries("offer.created").count(),
-        );
-        self.same(
-            &answer.id,
-            "withdrawn offers",
-            withdrawn,
-            answer.entries("offer.withdrawn").count(),
-        );
+        let withdrawn = answer.offers.iter().filter(|offer| offer.status == "withdrawn").count();
+        self.same(&answer.id, "offers", answer.offers.len(), answer.entries("offer.created").count());
+        self.same(&answer.id, "withdrawn offers", withdrawn, answer.entries("offer.withdrawn").count());
     }
 
     fn same(&mut self, what: &str, of: &str, listed: usize, in_timeline: usize) {
         if listed != in_timeline {
-            self.faults.push(format!(
-                "{what}: {listed} {of}, but {in_timeline} in its timeline"
-            ));
+            self.faults.push(format!("{what}: {listed} {of}, but {in_timeline} in its timeline"));
         }
     }
 
     /// What the gateway says of a party's offers is what the party saw.
     fn compare(&mut self, answer: &RequestAnswer, party: &Party) {
         let notes = party.notes();
-        for offer in answer
-            .offers
-            .iter()
-            .filter(|offer| offer.third_party == party.role.id)
-        {
+        for offer in answer.offers.iter().filter(|offer| offer.third_party == party.role.id) {
             let id = &offer.delivery_id;
             if has_been_delivered(offer, answer) && !notes.offers.contains(id) {
-                self.faults.push(format!(
-                    "{id}: delivered, but {} never saw it",
-                    party.role.id
-                ));
+                self.faults.push(format!("{id}: delivered, but {} never saw it", party.role.id));
             }
-            let in_timeline = answer
-                .entries("offer.answered")
-                .filter(|entry| entry.delivery_id == *id)
-                .count();
-            let taken = notes
-                .answered
-                .iter()
-                .filter(|(delivery, _)| delivery == id)
-                .count();
+            let in_timeline = answer.entries("offer.answered").filter(|entry| entry.delivery_id == *id).count();
+            let taken = notes.answered.iter().filter(|(delivery, _)| delivery == id).count();
             if in_timeline != taken {
-                self.faults.push(format!(
-                    "{id}: {taken} answers taken with 200, {in_timeline} in the timeline"
-                ));
+                self.faults.push(format!("{id}: {taken} answers taken with 200, {in_timeline} in the timeline"));
             }
+        }
+    }
+
+    /// Every time that the user was told, according to the timelines, there is a letter.
+    pub(super) fn compare_letters(&mut self, letters: usize) {
+        self.letters = Some(letters);
+        if letters < self.told {
+            self.faults.push(format!("the user was told {} times, by {letters} letters", self.told));
         }
     }
 
     fn check(&mut self) {
         let by_status: usize = self.by_status.values().sum();
         if by_status != self.requests {
-            self.faults.push(format!(
-                "{} requests were placed, {by_status} are known",
-                self.requests
-            ));
+            self.faults.push(format!("{} requests were placed, {by_status} are known", self.requests));
         }
         let whole = self.whole();
-        for (who, sums) in self
-            .by_party
-            .iter()
-            .map(|(party, sums)| (party.as_str(), *sums))
-            .chain([("all", whole)])
-        {
+        for (who, sums) in self.by_party.iter().map(|(party, sums)| (party.as_str(), *sums)).chain([("all", whole)]) {
             if !sums.adds_up() {
-                self.faults
-                    .push(format!("{who}: the offers do not add up: {sums:?}"));
+                self.faults.push(format!("{who}: the offers do not add up: {sums:?}"));
             }
         }
     }
@@ -157,35 +122,24 @@ impl Summary {
     fn statuses(&self) -> String {
         let mut statuses: Vec<_> = self.by_status.iter().collect();
         statuses.sort_by_key(|(_, count)| Reverse(**count));
-        let terms: Vec<_> = statuses
-            .iter()
-            .map(|(status, count)| format!("{count} {status}"))
-            .collect();
+        let terms: Vec<_> = statuses.iter().map(|(status, count)| format!("{count} {status}")).collect();
         terms.join(" + ")
     }
 
     /// Writes it.
     pub(super) fn show(&self, screen: &Screen) {
-        screen.heading(
-            "Summary",
-            "every number is read back from the API, and compared with what the parties saw",
-        );
-        screen.line(&format!(
-            "\n{} requests = {}",
-            self.requests,
-            self.statuses()
-        ));
+        screen.heading("Summary", "every number is read back from the API, and compared with what the parties saw");
+        screen.line(&format!("\n{} requests = {}", self.requests, self.statuses()));
         self.table(screen, OFFERS_HEAD, Sums::offers_row);
         self.table(screen, DELIVERIES_HEAD, Sums::deliveries_row);
+        if let Some(letters) = self.letters {
+            screen.line(&format!("\nTheir user got {letters} e-mails about them."));
+        }
         for fault in &self.faults {
             screen.line(&style(fault).red().to_string());
         }
         let verdict = if self.is_good() {
-            style(format!(
-                "\nAll {} requests reached their end, and every sum adds up.",
-                self.requests
-            ))
-            .green()
+            style(format!("\nAll {} requests reached their end, and every sum adds up.", self.requests)).green()
         } else {
             style(format!(
                 "\n{} of {} requests reached their end; {} sums are wrong.",
@@ -209,15 +163,8 @@ impl Summary {
 
 /// Whether the party is known to have it: by an attempt, an acknowledgement or an answer.
 fn has_been_delivered(offer: &OfferAnswer, answer: &RequestAnswer) -> bool {
-    let about_it = |kind| {
-        answer
-            .entries(kind)
-            .filter(|entry| entry.delivery_id == offer.delivery_id)
-    };
-    offer
-        .attempts
-        .iter()
-        .any(|attempt| attempt.message == CREATED && attempt.outcome == "delivered")
+    let about_it = |kind| answer.entries(kind).filter(|entry| entry.delivery_id == offer.delivery_id);
+    offer.attempts.iter().any(|attempt| attempt.message == CREATED && attempt.outcome == "delivered")
         || about_it("message.delivered").any(|entry| entry.message == CREATED)
         || about_it("offer.answered").next().is_some()
 }
@@ -235,11 +182,7 @@ impl Sums {
         }
         self.delivered += usize::from(has_been_delivered(offer, answer));
         self.attempts += offer.attempts.len();
-        self.arrived += offer
-            .attempts
-            .iter()
-            .filter(|attempt| attempt.outcome == "delivered")
-            .count();
+        self.arrived += offer.attempts.iter().filter(|attempt| attempt.outcome == "delivered").count();
     }
 
     fn plus(self, other: &Self) -> Self {
@@ -265,29 +208,13 @@ impl Sums {
 
     /// How the offers stand.
     fn offers_row(&self, name: &str) -> String {
-        let Self {
-            offers,
-            answered,
-            withdrawn,
-            expired,
-            dead,
-            open,
-            ..
-        } = self;
-        format!(
-            "{name:WHO$} {offers:>7} = {answered:>8} + {withdrawn:>9} + {expired:>7} + {dead:>4} + {open:>4}"
-        )
+        let Self { offers, answered, withdrawn, expired, dead, open, .. } = self;
+        format!("{name:WHO$} {offers:>7} = {answered:>8} + {withdrawn:>9} + {expired:>7} + {dead:>4} + {open:>4}")
     }
 
     /// What it took to deliver them.
     fn deliveries_row(&self, name: &str) -> String {
-        let Self {
-            offers,
-            delivered,
-            attempts,
-            arrived,
-            ..
-        } = self;
+        let Self { offers, delivered, attempts, arrived, .. } = self;
         let (undelivered, failed) = (offers - delivered, attempts - arrived);
         format!(
             "{name:WHO$} {offers:>7} = {delivered:>9} + {undelivered:>11}   {attempts:>8} = {arrived:>7} + {failed:>6}"
@@ -296,5 +223,4 @@ impl Sums {
 }
 
 const OFFERS_HEAD: &str = "                 offers = answered + withdrawn + expired + dead + open";
-const DELIVERIES_HEAD: &str =
-    "                 offers = delivered + undelivered   attempts = arrived + failed";
+const DELIVERIES_HEAD: &str = "                 offers = delivered + undelivered   attempts = arrived + failed";

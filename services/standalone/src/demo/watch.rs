@@ -50,24 +50,12 @@ struct Followed {
 impl Watch {
     /// Nothing to follow yet.
     pub(super) fn new(api: Api, operator: Credential, screen: Screen) -> Self {
-        Self {
-            api,
-            operator,
-            screen,
-            followed: Vec::new(),
-            untold: Vec::new(),
-            detail: Detail::Every,
-        }
+        Self { api, operator, screen, followed: Vec::new(), untold: Vec::new(), detail: Detail::Every }
     }
 
     /// From now on this request too.
     pub(super) fn follow(&mut self, id: &str) {
-        self.followed.push(Followed {
-            id: id.to_owned(),
-            told: 0,
-            answer: None,
-            settled: false,
-        });
+        self.followed.push(Followed { id: id.to_owned(), told: 0, answer: None, settled: false });
         self.show_progress();
     }
 
@@ -80,9 +68,7 @@ impl Watch {
 
     /// Every request as it was last seen; those never seen are missing.
     pub(super) fn answers(&self) -> impl Iterator<Item = &RequestAnswer> {
-        self.followed
-            .iter()
-            .filter_map(|request| request.answer.as_ref())
+        self.followed.iter().filter_map(|request| request.answer.as_ref())
     }
 
     /// How many requests there are.
@@ -125,6 +111,7 @@ impl Watch {
     /// # Errors
     /// When the gateway does not answer.
     pub(super) async fn refresh(&mut self) -> anyhow::Result<()> {
+        self.detail = Detail::Brief;
         for request in &mut self.followed {
             request.settled = false;
         }
@@ -134,30 +121,18 @@ impl Watch {
     async fn sweep(&mut self) -> anyhow::Result<()> {
         let complete_until = SystemClock.now() - COMMIT;
         let (api, operator) = (&self.api, &self.operator);
-        let open = self
-            .followed
-            .iter()
-            .enumerate()
-            .filter(|(_, request)| !request.settled);
-        let questions = open.map(|(index, request)| async move {
-            anyhow::Ok((index, ask(api, operator, &request.id).await?))
-        });
-        let answers: Vec<_> = stream::iter(questions)
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let open = self.followed.iter().enumerate().filter(|(_, request)| !request.settled);
+        let questions =
+            open.map(|(index, request)| async move { anyhow::Ok((index, ask(api, operator, &request.id).await?)) });
+        let answers: Vec<_> = stream::iter(questions).buffer_unordered(AT_ONCE).try_collect().await?;
         self.untold.extend(self.screen.take_asides());
         for (index, answer) in answers {
             let request = &mut self.followed[index];
-            self.untold
-                .extend(line::lines(&answer, request.told, self.detail));
-            request.told = answer
-                .timeline
-                .iter()
-                .map(|entry| entry.sequence)
-                .max()
-                .unwrap_or(0);
-            request.settled = answer.is_settled();
+            self.untold.extend(line::lines(&answer, request.told, self.detail));
+            request.told = answer.timeline.iter().map(|entry| entry.sequence).max().unwrap_or(0);
+            // Seen twice, so that what follows from the end, such as a notice, is in the timeline as well.
+            let was_settled = request.answer.as_ref().is_some_and(RequestAnswer::is_settled);
+            request.settled = was_settled && answer.is_settled();
             request.answer = Some(answer);
         }
         self.tell(complete_until);
@@ -175,10 +150,7 @@ impl Watch {
     }
 
     fn show_progress(&self) {
-        let ended = self
-            .answers()
-            .filter(|answer| answer.has_reached_its_end())
-            .count();
+        let ended = self.answers().filter(|answer| answer.has_reached_its_end()).count();
         self.screen.progress(ended, self.count());
         let mut parties: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for offer in self.answers().flat_map(|answer| &answer.offers) {
