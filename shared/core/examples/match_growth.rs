@@ -3,10 +3,7 @@
 //!
 //! `cargo run --release -p marketplace-core --example match_growth`. Seeds are fixed, so that two runs
 //! match the same events against the same filters.
-#![expect(
-    clippy::print_stdout,
-    reason = "printing the figures is what it is for"
-)]
+#![expect(clippy::print_stdout, reason = "printing the figures is what it is for")]
 #![expect(clippy::expect_used, reason = "filters are made here and parse")]
 
 #[path = "match_growth/mixes.rs"]
@@ -19,7 +16,8 @@ use marketplace_core::pattern::{Fields, Pattern, PatternIndex};
 use mixes::{EVENTS, MANY, MATCHES, Mix, Random, events, filters};
 
 const FEW: usize = 10;
-const UPDATES: usize = 2_000;
+const ROUNDS: usize = 100;
+const ROUND: Duration = Duration::from_millis(4);
 
 fn main() {
     println!("mix        ns@{FEW}   ns@{MANY}   ratio   naive ns@{MANY}   us/update   KiB@{MANY}");
@@ -37,11 +35,12 @@ fn main() {
         );
     }
     let events = events();
-    let flatten = nanoseconds(EVENTS, || {
+    let [flatten] = fastest([&mut || {
         for event in &events {
             black_box(Fields::new(black_box(event)));
         }
-    });
+    }]);
+    let flatten = flatten / EVENTS as f64;
     println!("flattening an event, once for any number of filters: {flatten:.0} ns");
 }
 
@@ -65,20 +64,25 @@ fn measure(mix: Mix) -> Growth {
     let filters = filters(mix, &events);
     let few = index_of(&filters[..FEW]);
     let mut many = index_of(&filters);
-    let naive = || {
+    check(&few, &events);
+    check(&many, &events);
+    let one_by_one = || {
         for event in &events {
-            black_box(
-                filters
-                    .iter()
-                    .filter(|filter| filter.matches(event))
-                    .count(),
-            );
+            let matching = filters.iter().filter(|filter| filter.matches(event));
+            black_box(matching.count());
         }
     };
+    let (mut keys, mut more_keys) = (Vec::new(), Vec::new());
+    let [at_few, at_many, naive] = fastest([
+        &mut || match_all(&few, &events, &mut keys),
+        &mut || match_all(&many, &events, &mut more_keys),
+        &mut { one_by_one },
+    ]);
+    let of_one = |all: f64| all / EVENTS as f64;
     Growth {
-        few: matching(&few, &events),
-        many: matching(&many, &events),
-        naive: nanoseconds(EVENTS, naive),
+        few: of_one(at_few),
+        many: of_one(at_many),
+        naive: of_one(naive),
         update: updating(&mut many, &filters),
         bytes: many.heap_bytes(),
     }
@@ -92,46 +96,49 @@ fn index_of(filters: &[Pattern]) -> PatternIndex<usize> {
     index
 }
 
-/// Nanoseconds to match one event, after a check that five filters match each.
-fn matching(index: &PatternIndex<usize>, events: &[Fields<'_>]) -> f64 {
-    let mut keys = Vec::new();
+/// Checks that five filters match each event.
+fn check(index: &PatternIndex<usize>, events: &[Fields<'_>]) {
     for event in events {
-        keys.clear();
+        let mut keys = Vec::new();
         index.matches(event, &mut keys);
         assert_eq!(keys.len(), MATCHES);
     }
-    nanoseconds(EVENTS, || {
-        for event in events {
-            keys.clear();
-            index.matches(black_box(event), &mut keys);
-        }
-    })
+}
+
+/// Matches every event once.
+fn match_all(index: &PatternIndex<usize>, events: &[Fields<'_>], keys: &mut Vec<usize>) {
+    for event in events {
+        keys.clear();
+        index.matches(black_box(event), keys);
+    }
 }
 
 /// Microseconds to replace one filter by another.
 fn updating(index: &mut PatternIndex<usize>, filters: &[Pattern]) -> f64 {
     let mut random = Random(7);
-    let started = Instant::now();
-    for _ in 0..UPDATES {
+    let mut update = || {
         let key = random.below(filters.len());
         let other = random.below(filters.len());
         index.insert(key, &[&filters[other]]);
-    }
-    started.elapsed().as_secs_f64() * 1e6 / UPDATES as f64
+    };
+    fastest([&mut update])[0] / 1e3
 }
 
-/// The best of several rounds, in nanoseconds for each of the `count` things that one call does.
-fn nanoseconds(count: usize, mut call: impl FnMut()) -> f64 {
-    let round = |call: &mut dyn FnMut()| {
-        let started = Instant::now();
-        let mut calls = 0_u32;
-        while started.elapsed() < Duration::from_millis(100) {
-            call();
-            calls += 1;
+/// The fastest of many short rounds of each call, in nanoseconds for one call. The calls take turns, so
+/// that whatever else the machine does slows them alike, and short rounds find its quiet moments.
+fn fastest<const CALLS: usize>(mut calls: [&mut dyn FnMut(); CALLS]) -> [f64; CALLS] {
+    let mut best = [f64::INFINITY; CALLS];
+    for _ in 0..ROUNDS {
+        for (call, best) in calls.iter_mut().zip(&mut best) {
+            let started = Instant::now();
+            let mut count = 0_u32;
+            while started.elapsed() < ROUND {
+                call();
+                count += 1;
+            }
+            let each = started.elapsed().as_nanos() as f64 / f64::from(count);
+            *best = best.min(each);
         }
-        started.elapsed().as_nanos() as f64 / f64::from(calls) / count as f64
-    };
-    (0..5)
-        .map(|_| round(&mut call))
-        .fold(f64::INFINITY, f64::min)
+    }
+    best
 }

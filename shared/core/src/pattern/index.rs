@@ -163,10 +163,7 @@ impl<K: Clone + Eq + Hash> PatternIndex<K> {
                 present.push((id, values));
             }
         }
-        let is_present = |id: &&usize| present.iter().any(|(other, _)| other == *id);
-        for absent in self.common.iter().filter(|id| !is_present(id)) {
-            self.fields[*absent].required().remove_from(&mut kept);
-        }
+        self.remove_absent(&present, &mut kept);
         let mut scratch = Scratch::default();
         for (id, values) in present {
             self.fields[id].narrow(values, &mut kept, &mut scratch);
@@ -180,6 +177,18 @@ impl<K: Clone + Eq + Hash> PatternIndex<K> {
 }
 
 impl<K> PatternIndex<K> {
+    /// Clears the bits of the rows that require a common field which an event does not have.
+    fn remove_absent<V>(&self, present: &[(usize, V)], kept: &mut [u64]) {
+        let is_common = |id: usize| self.fields[id].required().len() >= COMMON;
+        if present.iter().filter(|(id, _)| is_common(*id)).count() == self.common.len() {
+            return;
+        }
+        let is_present = |id: usize| present.iter().any(|(other, _)| *other == id);
+        for &absent in self.common.iter().filter(|id| !is_present(**id)) {
+            self.fields[absent].required().remove_from(kept);
+        }
+    }
+
     fn insert_row(&mut self, entry: usize, conjunction: Conjunction) -> Row {
         let row = match self.free_rows.pop() {
             Some(row) => row,
