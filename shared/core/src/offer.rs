@@ -151,12 +151,13 @@ impl Outgoing {
         }
     }
 
-    /// Starts the retry schedule anew, as a replay does.
+    /// Starts the retry schedule anew, as a replay does; a lease that holds it is kept to.
     pub fn restart(&mut self, now: Timestamp) {
+        let from = self.available_at.max(now);
         self.attempts = 0;
         self.first_attempt_at = None;
-        self.next_attempt_at = Some(now);
-        self.available_at = now;
+        self.next_attempt_at = Some(from);
+        self.available_at = from;
         self.dead = None;
     }
 }

@@ -4,7 +4,12 @@ use event_schema::id::{DeliveryId, RequestId};
 use jiff::Timestamp;
 
 use super::{Change, Command, Decision, Needs, Refusal};
-use crate::{fact::Fact, lifecycle::OfferState, offer::INBOX_LIFETIME, request::Aggregate};
+use crate::{
+    fact::Fact,
+    lifecycle::{OfferState, effective_state},
+    offer::INBOX_LIFETIME,
+    request::Aggregate,
+};
 
 /// Takes a message out of the inbox when its time is over; an offer still pending is `expired` then.
 #[derive(Clone, Debug)]
@@ -32,13 +37,15 @@ impl Command for Expire {
     }
 
     fn decide(&self, state: &Aggregate) -> Result<Decision<()>, Refusal> {
+        let head = state.head.as_ref().ok_or(Refusal::NotFound)?;
         let mut offer = state.offer(self.delivery_id).ok_or(Refusal::NotFound)?.clone();
         let over = |created: Timestamp| self.at.duration_since(created) >= INBOX_LIFETIME;
         if offer.message.take_if(|message| over(message.created_at)).is_none() {
             return Ok(Decision::unchanged(()));
         }
         let mut change = Change::default();
-        if matches!(offer.state, OfferState::Pending | OfferState::Sent) {
+        // One that is taken back already stays that, even if its row has still to follow.
+        if matches!(effective_state(head, &offer), OfferState::Pending | OfferState::Sent) {
             offer.state = OfferState::Expired;
             change.facts.push(Fact::OfferExpired {
                 delivery_id: offer.delivery_id,
