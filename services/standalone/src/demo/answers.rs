@@ -139,3 +139,43 @@ impl Entry {
         matches!(self.kind.as_str(), "message.delivered" | "message.failed") && self.message == message
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer(status: &str, offer: &str) -> RequestAnswer {
+        let offers = json!([{"delivery_id": "dlv_1", "third_party": "a", "status": offer}]);
+        let answer = json!({"id": "req_1", "status": status, "request": {}, "offers": offers, "timeline": []});
+        serde_json::from_value(answer).unwrap()
+    }
+
+    #[test]
+    fn the_end_is_reached_with_an_answer_and_settled_with_the_last_one() {
+        let stages = [
+            ("offered", "delivered", false, false),
+            ("in-progress", "in-progress", true, false),
+            ("accepted", "accepted", true, false),
+            ("completed", "completed", true, true),
+            ("declined", "declined", true, true),
+            ("failed", "failed", true, true),
+        ];
+        for (status, offer, ended, settled) in stages {
+            let answer = answer(status, offer);
+            assert_eq!((answer.has_reached_its_end(), answer.is_settled()), (ended, settled), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_cancelled_request_is_settled_once_whoever_knew_of_it_has_heard() {
+        let mut answer = answer("cancelled", "withdrawn");
+        let entry = |kind: &str| json!({"at": "2026-01-02T12:00:00Z", "sequence": 1, "type": kind, "message": WITHDRAWN, "told": true});
+        assert!(answer.has_reached_its_end() && !answer.is_settled());
+        answer.timeline.push(serde_json::from_value(entry("offer.withdrawn")).unwrap());
+        assert!(!answer.is_settled());
+        answer.timeline.push(serde_json::from_value(entry("message.delivered")).unwrap());
+        assert!(answer.is_settled());
+    }
+}

@@ -224,3 +224,66 @@ impl Sums {
 
 const OFFERS_HEAD: &str = "                 offers = answered + withdrawn + expired + dead + open";
 const DELIVERIES_HEAD: &str = "                 offers = delivered + undelivered   attempts = arrived + failed";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn answer(status: &str, offers: &[(&str, &str)], timeline: &Value) -> RequestAnswer {
+        let offers: Vec<_> = offers
+            .iter()
+            .map(|(party, status)| json!({"delivery_id": format!("dlv_{party}"), "third_party": party, "status": status}))
+            .collect();
+        let answer = json!({"id": "req_1", "status": status, "request": {}, "offers": offers, "timeline": timeline});
+        serde_json::from_value(answer).unwrap()
+    }
+
+    fn entry(kind: &str, party: &str) -> Value {
+        let delivery = format!("dlv_{party}");
+        json!({"at": "2026-01-02T12:00:00Z", "sequence": 1, "type": kind, "delivery_id": delivery, "third_party": party})
+    }
+
+    fn raced() -> RequestAnswer {
+        let timeline =
+            [("offer.created", "a"), ("offer.created", "b"), ("offer.answered", "a"), ("offer.withdrawn", "b")];
+        let timeline = timeline.map(|(kind, party)| entry(kind, party));
+        answer("completed", &[("a", "completed"), ("b", "withdrawn")], &json!(timeline))
+    }
+
+    #[test]
+    fn every_offer_is_counted_once_and_what_ended_is_good() {
+        let summary = Summary::of(1, [raced()].iter(), &[]);
+        let whole = Sums { offers: 2, answered: 1, withdrawn: 1, delivered: 1, ..Sums::default() };
+        assert_eq!(summary.whole(), whole);
+        assert!(summary.is_good(), "{:?}", summary.faults);
+    }
+
+    #[test]
+    fn a_request_that_is_lost_or_has_not_ended_is_not_good() {
+        assert!(!Summary::of(2, [raced()].iter(), &[]).is_good());
+        let waiting = answer("offered", &[("a", "pending")], &json!([entry("offer.created", "a")]));
+        let summary = Summary::of(1, [waiting].iter(), &[]);
+        assert_eq!((summary.faults.len(), summary.is_good()), (0, false));
+    }
+
+    #[test]
+    fn a_list_and_a_timeline_that_differ_are_a_fault() {
+        let untold = answer("declined", &[("a", "withdrawn")], &json!([entry("offer.created", "a")]));
+        assert_eq!(Summary::of(1, [untold].iter(), &[]).faults, ["req_1: 1 withdrawn offers, but 0 in its timeline"]);
+        let unheard = answer("odd", &[("a", "on-the-moon")], &json!([entry("offer.created", "a")]));
+        assert_eq!(Summary::of(1, [unheard].iter(), &[]).faults.len(), 2, "neither a's offers nor all add up");
+    }
+
+    #[test]
+    fn a_user_who_was_told_has_letters() {
+        let mut told = raced();
+        told.timeline.push(serde_json::from_value(entry("user.told", "a")).unwrap());
+        let mut summary = Summary::of(1, [told].iter(), &[]);
+        summary.compare_letters(1);
+        assert!(summary.is_good());
+        summary.compare_letters(0);
+        assert!(!summary.is_good());
+    }
+}
