@@ -54,7 +54,8 @@ async fn a_wrong_secret_is_refused_and_nothing_is_put() {
     assert!(!refused.succeeded);
     assert!(refused.complaint.contains("InvalidSignatureException"), "{}", refused.complaint);
     // What is put afterwards comes alone.
-    market.aws().events(&["put-events", "--entries", ARTICLE]).await.result();
+    let put = market.aws().events(&["put-events", "--entries", ARTICLE]).await;
+    assert_eq!(put.result()["FailedEntryCount"], 0);
     assert_eq!(party.lease_some().await.len(), 1);
 }
 

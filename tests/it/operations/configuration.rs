@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{PartyServer, Reply, ServerProcess, gateway::Setup, process};
 
@@ -135,23 +135,43 @@ async fn links_begin_with_the_public_url() {
 }
 
 #[tokio::test]
-async fn the_log_has_no_bodies_and_no_secrets() {
-    let server = ServerProcess::start().await;
+async fn the_log_tells_requests_by_their_ids_and_has_no_bodies_and_no_secrets() {
+    // As talkative as can be: what is not said then is never said.
+    let server = ServerProcess::start_with(&[("MARKETPLACE_LOG", "json"), ("RUST_LOG", "debug")]).await;
     let market = server.market();
     let user = market.register_confirmed().await;
-    let endpoint = PartyServer::answers([Reply::status(500), Reply::status(200)]).await;
+    let endpoint = PartyServer::answers([Reply::status(500).body("party's answer"), Reply::status(200)]).await;
     let party = market.join("shop").await;
     let keyed = json!({ "type": "api-key", "name": "x-party-key", "value": "hush hush" });
     party.takes_pushes(json!({ "url": endpoint.url("/hook?token=hush-in-url"), "auth": keyed })).await;
     let id = user.place(json!({ "third_party": "shop", "note": "a secret wish" })).await;
     market.until_offer(&id, "shop", "delivered").await;
-    market.anyone.post("/v1/sessions", json!({ "email": user.email, "password": "a wrong guess" })).await.refused(401);
+    let answer = json!({ "status": "accepted", "details": { "price": "party's price" } });
+    party.api.post(&format!("/v1/requests/{id}/status"), answer).await.must_be(200);
+    market.mailbox.about(&id, &user.email, 1).await;
+    let wrong = json!({ "email": user.email, "password": "a wrong guess" });
+    market.anyone.post("/v1/sessions", wrong).await.refused(401);
+
     let log = server.log();
-    assert!(!log.is_empty(), "there is a log");
-    for secret in
-        [&party.key, &user.password, &user.email, "hush hush", "a secret wish", "a wrong guess", "hush-in-url"]
-    {
-        assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
+    for line in log.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(line["level"].is_string() && line["timestamp"].is_string(), "{line}");
     }
     assert!(log.contains(&id), "what happens to a request can be found by its id:\n{log}");
+    let token = market.operator.request(reqwest::Method::GET, "/").build().unwrap();
+    let token = token.headers()["authorization"].to_str().unwrap().trim_start_matches("Bearer ").to_owned();
+    for secret in [
+        &party.key,
+        &user.password,
+        &user.email,
+        &token,
+        "hush hush",
+        "hush-in-url",
+        "a secret wish",
+        "a wrong guess",
+        "party's answer",
+        "party's price",
+    ] {
+        assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
+    }
 }
