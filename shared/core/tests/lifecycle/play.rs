@@ -1,0 +1,376 @@
+//! Plays a story, step by step, and expects of each step what the design says of it.
+
+use std::collections::BTreeMap;
+
+use event_schema::{
+    id::{DeliveryId, Environment, PartyId},
+    words::{AnswerStatus, MessageType, Mode},
+};
+use jiff::{SignedDuration, Timestamp};
+use marketplace_core::{
+    command::{
+        Command, Refusal,
+        answer::{Answer, Answered, Target},
+        cancel::Cancel,
+        expire::Expire,
+        inbox::{InboxAction, InboxResult, UseInbox},
+        notice::RecordNotice,
+        push::RecordAttempt,
+        replay::Replay,
+        withdraw::WithdrawLosers,
+    },
+    fact::Fact,
+    lifecycle::OfferState,
+    offer::{Attempt, INBOX_LIFETIME, Offer, Outgoing},
+};
+use serde_json::Value;
+
+use crate::{
+    model::{Model, Wire},
+    rules,
+    status::{expected_status, seen_as},
+    steps::{Action, Caller, Ending, REQUEST, START, Step, Story, batches, create, later, offer_id, party},
+    table::{Effect, effect},
+    witness::{Said, Witness},
+};
+
+/// A story under way.
+pub(crate) struct Play {
+    pub(crate) model: Model,
+    witness: Witness,
+    mode: Mode,
+    eligible: usize,
+    now: Timestamp,
+    /// The last push of each offer, for attempts that are recorded late or twice.
+    sent: BTreeMap<DeliveryId, MessageType>,
+    /// The offers that parties may have, by number.
+    ids: Vec<DeliveryId>,
+}
+
+impl Play {
+    /// Plays a whole story.
+    pub(crate) fn of(story: &Story, wire: Wire) -> Self {
+        let mut play = Self {
+            model: Model::new(REQUEST, wire),
+            witness: Witness::default(),
+            mode: story.mode,
+            eligible: story.eligible,
+            now: START,
+            sent: BTreeMap::new(),
+            ids: (0..=story.eligible).map(offer_id).collect(),
+        };
+        for step in &story.steps {
+            play.now += SignedDuration::from_millis(1);
+            play.step(step);
+            rules::hold(&play.model, play.now);
+            play.witness.look(&play.model);
+        }
+        rules::ids_are_derived(&play.model);
+        play
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Create => assert_eq!(self.twice(&create(self.mode, self.now)), Ok(())),
+            Step::Offer(place) => self.offer(*place),
+            Step::Answer { party, by_request, elsewhere, status, reason, details } => {
+                self.answer(*party, *by_request, *elsewhere, *status, &(reason.clone(), details.clone()));
+            }
+            Step::Cancel(caller) => self.cancel(*caller),
+            Step::Withdraw => self.withdraw(),
+            Step::Send(party) => self.send(self.ids[*party]),
+            Step::Arrive { party, ending } => self.arrive(self.ids[*party], *ending),
+            Step::Inbox { party, stranger, action } => self.inbox(*party, *stranger, *action),
+            Step::Replay(party) => self.replay(self.ids[*party]),
+            Step::Expire(party) => self.expire(self.ids[*party]),
+            Step::Notice { sequence, channel } => self.notice(*sequence, channel),
+            Step::Pass(seconds) => self.now = later(self.now, *seconds),
+        }
+    }
+
+    /// Does it, and asks again as a caller would who has not heard the answer: the second time changes nothing.
+    fn twice<C: Command>(&mut self, command: &C) -> Result<C::Reply, Refusal> {
+        let reply = self.model.apply(command)?;
+        let again = self.model.decide(command).expect("the same, and refused");
+        self.model.assert_unchanged_by(&again.change);
+        Ok(reply)
+    }
+
+    /// Does what must be refused; whoever is refused has nothing to write.
+    fn refused<C: Command>(&mut self, command: &C) -> Refusal {
+        match self.model.decide(command) {
+            Err(refusal) => refusal,
+            Ok(decision) => panic!("was not refused: {:?}", decision.change),
+        }
+    }
+
+    fn message(&self, id: DeliveryId) -> Option<Outgoing> {
+        self.model.offers.get(&id)?.message.clone()
+    }
+
+    fn offer(&mut self, place: usize) {
+        let batches = batches(self.eligible, self.now);
+        let batch = &batches[place % batches.len()];
+        let Some(head) = self.model.head.clone() else {
+            assert_eq!(self.refused(batch), Refusal::NotFound);
+            return;
+        };
+        let before = self.model.offers.len();
+        self.twice(batch).expect("never refused");
+        let open = head.routed.is_none() && head.cancelled_at.is_none() && head.winner.is_none();
+        assert!(open || self.model.offers.len() == before, "offered too late");
+        let made = batch.parties.iter().all(|party| self.model.offers.values().any(|offer| offer.party == *party));
+        assert!(!open || made, "somebody was left out");
+    }
+
+    fn answer(&mut self, number: usize, by_request: bool, elsewhere: bool, status: AnswerStatus, said: &Said) {
+        let command = Answer {
+            target: if by_request { Target::Request(REQUEST) } else { Target::Delivery(self.ids[number]) },
+            party: party(number),
+            environment: if elsewhere { Environment::Test } else { Environment::Prod },
+            status,
+            reason: said.0.clone(),
+            details: said.1.clone(),
+            at: self.now,
+        };
+        let id = self.ids[number];
+        let (Some(head), Some(offer), false) =
+            (self.model.head.clone(), self.model.offers.get(&id).cloned(), elsewhere)
+        else {
+            assert_eq!(self.refused(&command), Refusal::NotFound);
+            return;
+        };
+        let seen = OfferState::ALL.into_iter().find(|state| state.as_str() == seen_as(&head, &offer));
+        let seen = seen.expect("a state");
+        match effect(seen, status) {
+            Effect::Conflict => self.conflict(&command, seen),
+            _ if head.cancelled_at.is_some() => self.conflict(&command, seen),
+            Effect::Same => self.says_again(&command, &offer, said),
+            Effect::Moves => self.moves(&command, &offer, said),
+        }
+    }
+
+    fn conflict(&mut self, command: &impl Command, seen: OfferState) {
+        match self.refused(command) {
+            Refusal::State { current_status, .. } => assert_eq!(current_status, seen.as_str()),
+            Refusal::NotFound => panic!("an offer of this party was not found"),
+        }
+    }
+
+    fn says_again(&mut self, command: &Answer, offer: &Offer, said: &Said) {
+        let id = offer.delivery_id;
+        let news = *said != (None, None) && self.witness.said.get(&id) != Some(said);
+        let before = self.model.journal.len();
+        let reply = self.twice(command).expect("the same again is welcome");
+        assert_eq!(reply, Answered { delivery_id: id, state: offer.state });
+        assert_eq!(self.model.offers[&id].state, offer.state);
+        assert_eq!(self.model.journal.len() - before, usize::from(news), "new details make one note");
+        self.remember(id, said);
+    }
+
+    fn moves(&mut self, command: &Answer, before: &Offer, said: &Said) {
+        let id = before.delivery_id;
+        let winner = self.model.head.as_ref().and_then(|head| head.winner);
+        let reply = self.twice(command).expect("the table allows it");
+        let offer = self.model.offers[&id].clone();
+        assert_eq!(reply, Answered { delivery_id: id, state: offer.state });
+        assert_eq!(offer.state.as_str(), command.status.as_str());
+        assert_eq!(offer.message, None, "an answer counts as an acknowledgement");
+        assert!(offer.told);
+        let claims = ["accepted", "completed"].contains(&command.status.as_str());
+        let wins = self.mode == Mode::FirstAccept && claims && winner.is_none();
+        match &self.model.journal.last().expect("an answer is journalled").fact {
+            Fact::OfferAnswered { won, reason, details, .. } => {
+                assert_eq!((*won, (reason.clone(), details.clone())), (wins, said.clone()));
+            }
+            other => panic!("{other:?}"),
+        }
+        self.witness.saw.insert(id);
+        self.remember(id, said);
+    }
+
+    fn remember(&mut self, id: DeliveryId, said: &(Option<String>, Option<Value>)) {
+        if *said != (None, None) {
+            self.witness.said.insert(id, said.clone());
+        }
+    }
+
+    fn cancel(&mut self, caller: Caller) {
+        let user = match caller {
+            Caller::Owner => Some("user-1".parse().expect("an id")),
+            Caller::Stranger => Some("user-2".parse().expect("an id")),
+            Caller::Operator => None,
+        };
+        let command = Cancel { request: REQUEST, user, at: self.now };
+        let Some(head) = self.model.head.clone().filter(|_| !matches!(caller, Caller::Stranger)) else {
+            assert_eq!(self.refused(&command), Refusal::NotFound);
+            return;
+        };
+        if expected_status(&head, &self.model.offers()) == "completed" {
+            let refusal = self.refused(&command);
+            assert!(matches!(refusal, Refusal::State { current_status: "completed", .. }), "{refusal:?}");
+            return;
+        }
+        self.twice(&command).expect("what is not completed can be cancelled");
+        let cancelled_at = self.model.head.as_ref().and_then(|head| head.cancelled_at);
+        assert_eq!(cancelled_at, Some(head.cancelled_at.unwrap_or(self.now)));
+    }
+
+    fn withdraw(&mut self) {
+        let command = WithdrawLosers { request: REQUEST, cause: None, at: self.now };
+        let Some(head) = self.model.head.clone() else {
+            assert_eq!(self.refused(&command), Refusal::NotFound);
+            return;
+        };
+        let behind = |model: &Model| {
+            let behind = |offer: &&Offer| seen_as(&head, offer) == "withdrawn" && offer.state != OfferState::Withdrawn;
+            model.offers.values().filter(behind).count()
+        };
+        let before = behind(&self.model);
+        let more = self.model.apply(&command).expect("never refused");
+        assert_eq!(more, behind(&self.model) > 0, "it says whether there are more");
+        assert!(before == 0 || behind(&self.model) < before, "it gets on");
+        if !more {
+            assert_eq!(self.twice(&command), Ok(false));
+        }
+    }
+
+    /// As a worker does: what is due, and not on the wire already, goes out.
+    fn send(&mut self, id: DeliveryId) {
+        let due = self.message(id).filter(|message| message.next_attempt_at.is_some_and(|due| due <= self.now));
+        let Some(message) = due.filter(|_| !self.model.on_the_wire.contains_key(&id)) else {
+            return;
+        };
+        assert_eq!(message.dead, None, "a dead letter is due");
+        assert!(!message.is_leased(self.now), "what is leased is due");
+        self.model.on_the_wire.insert(id, message.kind);
+        self.sent.insert(id, message.kind);
+        self.witness.saw.insert(id);
+    }
+
+    fn arrive(&mut self, id: DeliveryId, ending: Ending) {
+        let Some(kind) = self.sent.get(&id).copied() else {
+            return;
+        };
+        let attempt = Attempt {
+            at: self.now,
+            message: kind,
+            outcome: "delivered".to_owned(),
+            status_code: Some(200),
+            latency_us: 1,
+            answer: None,
+        };
+        let disposition = ending.disposition(self.now);
+        let before = self.model.offers[&id].clone();
+        let command = RecordAttempt { delivery_id: id, attempt, disposition, at: self.now };
+        let due = self.model.apply(&command).expect("an attempt is always recorded");
+        self.model.on_the_wire.remove(&id);
+        let offer = &self.model.offers[&id];
+        assert_eq!(due, offer.message.as_ref().and_then(|message| message.next_attempt_at));
+        assert_eq!(offer.attempts, before.attempts + 1);
+        assert!(offer.told);
+        let was_waiting = before.message.as_ref().is_some_and(|message| message.kind == kind);
+        match ending {
+            Ending::Delivered if was_waiting => assert_eq!(offer.message, None),
+            Ending::Dead if was_waiting => {
+                assert!(offer.message.as_ref().is_some_and(|message| message.dead.is_some()))
+            }
+            Ending::Retry(_) | Ending::Hold if was_waiting => assert!(offer.message.is_some()),
+            _ => {}
+        }
+    }
+
+    fn inbox(&mut self, number: usize, stranger: bool, action: Action) {
+        let id = self.ids[number];
+        let caller: PartyId = if stranger { party(number + 1) } else { party(number) };
+        let held = self.model.wire == Wire::Known && self.model.on_the_wire.contains_key(&id);
+        if matches!(action, Action::Lease(_)) && held {
+            return; // The platform hands out nothing that a push has in its hands.
+        }
+        let action = action.at(self.now);
+        let command = UseInbox { delivery_id: id, party: caller, environment: Environment::Prod, action, at: self.now };
+        let before = self.model.offers.get(&id).filter(|_| !stranger).cloned();
+        let expected = before.as_ref().map_or(InboxResult::Unknown, |offer| self.expected(offer, action));
+        // A lease that is taken again is not there any more: the answer differs, and nothing changes.
+        assert_eq!(self.twice(&command), Ok(expected));
+        if expected == InboxResult::Done {
+            self.used(id, action, before.as_ref().and_then(|offer| offer.message.as_ref()).expect("a message"));
+        }
+    }
+
+    fn expected(&self, offer: &Offer, action: InboxAction) -> InboxResult {
+        let possible = offer.message.as_ref().is_some_and(|message| match action {
+            InboxAction::Lease(_) => message.available_at <= self.now,
+            InboxAction::Extend(_) | InboxAction::Release => message.leased && message.available_at > self.now,
+            InboxAction::Acknowledge => message.leased || message.kind == MessageType::OfferCreated,
+        });
+        if possible { InboxResult::Done } else { InboxResult::Already }
+    }
+
+    fn used(&mut self, id: DeliveryId, action: InboxAction, before: &Outgoing) {
+        let offer = self.model.offers[&id].clone();
+        match action {
+            InboxAction::Lease(until) => self.witness.leased(id, before.kind, self.now, until),
+            InboxAction::Extend(until) => {
+                self.witness.leases.insert(id, (before.kind, until));
+            }
+            InboxAction::Release => {
+                self.witness.leases.remove(&id);
+                let message = offer.message.expect("still there");
+                assert_eq!(message.available_at, self.now);
+                assert_eq!(message.next_attempt_at, message.dead.is_none().then_some(self.now));
+            }
+            InboxAction::Acknowledge => {
+                assert_eq!(offer.message, None, "acknowledged, and handed out again");
+                self.witness.saw.insert(id);
+                let waited = matches!(offer.state, OfferState::Pending | OfferState::Sent | OfferState::Failed);
+                assert!(!waited, "acknowledged, and {}", offer.state);
+            }
+        }
+    }
+
+    fn replay(&mut self, id: DeliveryId) {
+        let command = Replay { delivery_id: id, at: self.now };
+        let Some(before) = self.model.offers.get(&id).cloned() else {
+            assert_eq!(self.refused(&command), Refusal::NotFound);
+            return;
+        };
+        let dead = before.message.filter(|message| message.dead.is_some());
+        assert_eq!(self.twice(&command), Ok(dead.is_some()));
+        if let Some(dead) = dead {
+            let message = self.message(id).expect("it is on its way again");
+            assert_eq!((message.attempts, message.first_attempt_at), (0, None), "a new run of the schedule");
+            assert_eq!((message.kind, message.created_at), (dead.kind, dead.created_at), "the same message");
+            assert!(dead.is_leased(self.now) || message.next_attempt_at == Some(self.now), "it is due at once");
+        }
+    }
+
+    fn expire(&mut self, id: DeliveryId) {
+        let command = Expire { delivery_id: id, at: self.now };
+        let Some(before) = self.model.offers.get(&id).cloned() else {
+            assert_eq!(self.refused(&command), Refusal::NotFound);
+            return;
+        };
+        self.twice(&command).expect("never refused");
+        let old = |message: &Outgoing| self.now.duration_since(message.created_at) >= INBOX_LIFETIME;
+        match before.message {
+            Some(message) if old(&message) => {
+                assert_eq!(self.message(id), None);
+                if message.kind == MessageType::OfferWithdrawn {
+                    self.witness.given_up.insert(id);
+                }
+            }
+            message => assert_eq!(self.message(id), message, "too young to be given up"),
+        }
+    }
+
+    fn notice(&mut self, sequence: u64, channel: &'static str) {
+        let command = RecordNotice { request: REQUEST, sequence, channel, at: self.now };
+        if self.model.head.is_none() {
+            assert_eq!(self.refused(&command), Refusal::NotFound);
+            return;
+        }
+        self.twice(&command).expect("never refused");
+        assert!(self.model.notices.contains(&(sequence, channel)));
+    }
+}

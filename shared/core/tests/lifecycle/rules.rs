@@ -1,0 +1,89 @@
+//! What holds of a request at every moment, whatever was done to it before.
+
+use std::collections::BTreeSet;
+
+use event_schema::words::{MessageType, Mode};
+use jiff::Timestamp;
+use marketplace_core::{
+    fact::Fact,
+    lifecycle::{OfferState, effective_state, has_reached_its_end, request_status},
+    offer::{Offer, delivery_id, message_id},
+};
+
+use crate::{
+    model::Model,
+    status::{expected_end, expected_status, seen_as},
+};
+
+/// Panics when a request is in a state that it cannot be in.
+pub(crate) fn hold(model: &Model, now: Timestamp) {
+    let Some(head) = &model.head else {
+        assert!(model.offers.is_empty() && model.journal.is_empty(), "nothing comes before the request");
+        return;
+    };
+    let offers = model.offers();
+    for offer in &offers {
+        message_fits_state(offer, effective_state(head, offer));
+        a_lease_holds_pushes_back(offer, now);
+        assert_eq!(effective_state(head, offer).as_str(), seen_as(head, offer));
+    }
+    assert_eq!(request_status(head, &offers).as_str(), expected_status(head, &offers));
+    assert_eq!(has_reached_its_end(head, &offers), expected_end(head, &offers));
+    one_winner(model);
+    unmatched_is_nobody(model);
+}
+
+/// Panics unless every id is what it is derived from, and no two messages have the same.
+pub(crate) fn ids_are_derived(model: &Model) {
+    let mut messages = BTreeSet::new();
+    for (id, offer) in &model.offers {
+        assert_eq!(*id, delivery_id(model.id, &offer.party, offer.environment, offer.round));
+        assert_eq!((offer.delivery_id, id.request()), (*id, model.id));
+        for kind in [MessageType::OfferCreated, MessageType::OfferWithdrawn] {
+            assert!(messages.insert(message_id(*id, kind).to_string()), "two messages have one id");
+        }
+    }
+}
+
+/// An offer that nobody has answered yet is on its way, and one that is answered or over is not.
+fn message_fits_state(offer: &Offer, seen: OfferState) {
+    let Some(message) = &offer.message else {
+        let must_wait = matches!(offer.state, OfferState::Pending | OfferState::Sent);
+        assert!(!must_wait || seen == OfferState::Withdrawn, "nothing tells the party of {offer:?}");
+        return;
+    };
+    assert_eq!(message.dead.is_none(), message.next_attempt_at.is_some(), "due or dead: {offer:?}");
+    match (message.kind, offer.state) {
+        (MessageType::OfferCreated, OfferState::Pending | OfferState::Sent) => assert!(message.dead.is_none()),
+        (MessageType::OfferCreated, OfferState::Failed) => assert!(message.dead.is_some()),
+        (MessageType::OfferWithdrawn, OfferState::Withdrawn) => assert!(offer.told),
+        (kind, state) => panic!("{kind} waits for an offer that is {state}"),
+    }
+}
+
+fn a_lease_holds_pushes_back(offer: &Offer, now: Timestamp) {
+    if let Some(message) = offer.message.as_ref().filter(|message| message.is_leased(now)) {
+        assert!(offer.told, "leased, so told");
+        assert!(message.next_attempt_at.is_none_or(|due| due >= message.available_at), "leased and due: {offer:?}");
+    }
+}
+
+fn one_winner(model: &Model) {
+    let Some(head) = &model.head else { return };
+    let claims = |offer: &&Offer| matches!(offer.state, OfferState::Accepted | OfferState::Completed);
+    let claimed: Vec<_> = model.offers.values().filter(claims).map(|offer| offer.delivery_id).collect();
+    match head.mode {
+        Mode::All => assert_eq!(head.winner, None),
+        Mode::FirstAccept => assert!(claimed.iter().all(|id| head.winner == Some(*id)), "{claimed:?}"),
+    }
+    let won = |fact: &Fact| matches!(fact, Fact::OfferAnswered { won: true, .. });
+    let wins = model.journal.iter().filter(|entry| won(&entry.fact)).count();
+    assert_eq!(wins, usize::from(head.winner.is_some()), "a win is told once");
+}
+
+fn unmatched_is_nobody(model: &Model) {
+    let told = model.journal.iter().filter(|entry| matches!(entry.fact, Fact::RequestUnmatched)).count();
+    let nobody = model.head.as_ref().and_then(|head| head.routed).is_some_and(|routed| routed.offers == 0);
+    assert_eq!(told, usize::from(nobody));
+    assert!(!nobody || model.offers.is_empty(), "offered to somebody, and unmatched");
+}

@@ -1,0 +1,155 @@
+//! What must not change from one moment to the next: a witness who remembers all that was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event_schema::{id::DeliveryId, words::MessageType};
+use jiff::Timestamp;
+use marketplace_core::{
+    fact::Fact,
+    lifecycle::{OfferState, effective_state},
+    offer::Offer,
+    request::Head,
+};
+use serde_json::Value;
+
+use crate::model::Model;
+
+/// What an answer said besides its status.
+pub(crate) type Said = (Option<String>, Option<Value>);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    head: Option<Head>,
+    before: BTreeMap<DeliveryId, (Offer, OfferState)>,
+    /// Offers that their party may have seen, by push or by lease.
+    pub(crate) saw: BTreeSet<DeliveryId>,
+    /// Until when a caller has a message, and which.
+    pub(crate) leases: BTreeMap<DeliveryId, (MessageType, Timestamp)>,
+    /// Withdrawals that nobody fetched in 14 days.
+    pub(crate) given_up: BTreeSet<DeliveryId>,
+    /// What each party said last, if it ever said anything.
+    pub(crate) said: BTreeMap<DeliveryId, Said>,
+    /// How much of the journal was read.
+    read: usize,
+    /// Facts that can be true only once.
+    once: BTreeSet<String>,
+    /// What has arrived.
+    arrived: BTreeSet<(DeliveryId, MessageType)>,
+}
+
+impl Witness {
+    /// Looks at a request after every step.
+    pub(crate) fn look(&mut self, model: &Model) {
+        let Some(head) = &model.head else { return };
+        if let Some(before) = &self.head {
+            head_only_grows(before, head);
+        }
+        self.read_on(model);
+        for offer in model.offers.values() {
+            let seen = effective_state(head, offer);
+            match self.before.get(&offer.delivery_id) {
+                Some((before, seen_before)) => {
+                    identity_stays(before, offer);
+                    seen_moves_forward(*seen_before, seen, head.cancelled_at.is_some());
+                }
+                None => self.a_new_offer(head),
+            }
+            self.before.insert(offer.delivery_id, (offer.clone(), seen));
+            self.whoever_saw_it_is_told(model, offer);
+        }
+        self.leases
+            .retain(|id, (kind, _)| model.offers[id].message.as_ref().is_some_and(|message| message.kind == *kind));
+        self.head = Some(head.clone());
+    }
+
+    fn a_new_offer(&self, head: &Head) {
+        let before = self.head.as_ref().unwrap_or(head);
+        assert_eq!(before.cancelled_at, None, "offered after it was cancelled");
+        assert_eq!(before.winner, None, "offered after it was won");
+        assert_eq!(before.routed, None, "offered after the routing was done");
+    }
+
+    /// A withdrawal waits, has arrived, is dead, or was given up; it is never forgotten.
+    fn whoever_saw_it_is_told(&self, model: &Model, offer: &Offer) {
+        let id = offer.delivery_id;
+        let unknown_yet = model.wire == crate::model::Wire::Unknown && model.on_the_wire.contains_key(&id);
+        if offer.state != OfferState::Withdrawn || !self.saw.contains(&id) || unknown_yet {
+            return;
+        }
+        assert!(offer.told);
+        let waits = offer.message.as_ref().is_some_and(|message| message.kind == MessageType::OfferWithdrawn);
+        let arrived = self.arrived.contains(&(id, MessageType::OfferWithdrawn));
+        assert!(waits || arrived || self.given_up.contains(&id), "never told of the withdrawal: {offer:?}");
+    }
+
+    /// Facts that can be true only once are told once, and what has arrived waits no more.
+    fn read_on(&mut self, model: &Model) {
+        for entry in &model.journal[self.read..] {
+            if let Fact::MessageDelivered { delivery_id, message, .. } = &entry.fact {
+                self.arrived.insert((*delivery_id, *message));
+            }
+            let once = match &entry.fact {
+                Fact::RequestCreated | Fact::RequestUnmatched | Fact::RequestCancelled => format!("{:?}", entry.fact),
+                Fact::OfferCreated { delivery_id, .. } => format!("created {delivery_id}"),
+                Fact::OfferWithdrawn { delivery_id, .. } => format!("withdrawn {delivery_id}"),
+                Fact::OfferExpired { delivery_id, .. } => format!("expired {delivery_id}"),
+                Fact::OfferAnswered { delivery_id, status, .. } => format!("{status} {delivery_id}"),
+                Fact::MessageDelivered { delivery_id, message, .. } => format!("arrived {message} {delivery_id}"),
+                Fact::UserTold { channel, of } => format!("told {channel} {of}"),
+                Fact::OfferNoted { .. }
+                | Fact::MessageFailed { .. }
+                | Fact::MessageHeld { .. }
+                | Fact::MessageReplayed { .. }
+                | Fact::PartyChanged { .. } => continue,
+            };
+            assert!(self.once.insert(once), "told twice: {:?}", entry.fact);
+        }
+        self.read = model.journal.len();
+        for (id, offer) in &model.offers {
+            let waits = offer.message.as_ref().is_some_and(|message| self.arrived.contains(&(*id, message.kind)));
+            assert!(!waits, "what has arrived is sent again: {offer:?}");
+        }
+    }
+
+    /// A lease was granted: nobody else may have it.
+    pub(crate) fn leased(&mut self, id: DeliveryId, kind: MessageType, now: Timestamp, until: Timestamp) {
+        self.saw.insert(id);
+        if let Some((_, other)) = self.leases.insert(id, (kind, until)) {
+            assert!(other <= now, "leased twice at the same time");
+        }
+    }
+}
+
+fn head_only_grows(before: &Head, head: &Head) {
+    let fixed = |head: &Head| (head.id, head.user_id.clone(), head.environment, head.mode, head.created_at);
+    assert_eq!(fixed(before), fixed(head));
+    assert!(before.winner.is_none() || before.winner == head.winner, "another winner");
+    assert!(before.routed.is_none() || before.routed == head.routed, "routed twice");
+    assert!(before.cancelled_at.is_none() || before.cancelled_at == head.cancelled_at, "cancelled twice");
+}
+
+fn identity_stays(before: &Offer, offer: &Offer) {
+    let fixed =
+        |offer: &Offer| (offer.delivery_id, offer.party.clone(), offer.environment, offer.round, offer.created_at);
+    assert_eq!(fixed(before), fixed(offer));
+    assert!(offer.told || !before.told, "told, and then not");
+    assert!(offer.attempts >= before.attempts, "fewer attempts than before");
+}
+
+/// The order of a life, as everybody sees it.
+fn seen_moves_forward(before: OfferState, now: OfferState, cancelled: bool) {
+    use OfferState as S;
+    let may_become: &[S] = match before {
+        S::Completed | S::Declined | S::Withdrawn | S::Expired => &[],
+        S::Accepted => &[S::Completed, S::Withdrawn],
+        S::InProgress => &[S::Accepted, S::Declined, S::Completed, S::Withdrawn],
+        S::Delivered => &[S::InProgress, S::Accepted, S::Declined, S::Completed, S::Withdrawn],
+        S::Pending | S::Sent | S::Failed => &S::ALL,
+    };
+    assert!(before == now || may_become.contains(&now), "{before} became {now}");
+    assert!(
+        before == now || !cancelled || now == S::Withdrawn,
+        "{before} became {now} after the request was cancelled"
+    );
+}
