@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use marketplace_core::{
     ports::{StoreError, Urgency},
     publish::{self, Happened},
@@ -10,6 +9,7 @@ use marketplace_core::{
 use rusqlite::params;
 use tokio::{
     sync::{oneshot, watch},
+    task::{JoinError, JoinSet},
     time::Instant,
 };
 
@@ -41,7 +41,9 @@ pub(super) struct Running {
     under_way: BTreeMap<u64, usize>,
 }
 
-type UnderWay = FuturesUnordered<BoxFuture<'static, u64>>;
+/// Tasks of their own, and not futures of the consumer's: while it waits for the store they must go on, or one that
+/// was granted a reader and is not polled would keep it from the consumer for ever.
+type UnderWay = JoinSet<u64>;
 
 impl Running {
     pub(super) fn new(store: Embedded, consumer: Consumer, position: u64, mischief: Option<Mischief>) -> Self {
@@ -62,13 +64,13 @@ impl Running {
                     self.save().await;
                     next_save = Instant::now() + SAVE_EVERY;
                 }
-                Some(done) = under_way.next() => self.done(done),
+                Some(done) = under_way.join_next() => self.done(done),
                 () = std::future::ready(()), if read_some => {}
                 _ = end.changed(), if under_way.len() < WINDOW => {}
                 _ = stopped.changed() => {}
             }
         }
-        while let Some(done) = under_way.next().await {
+        while let Some(done) = under_way.join_next().await {
             self.done(done);
         }
         self.save().await;
@@ -98,7 +100,7 @@ impl Running {
         for happened in wanted {
             let delay = self.mischief.as_mut().map_or(0, Mischief::delay_ms);
             *self.under_way.entry(happened.entry.sequence).or_default() += 1;
-            under_way.push(handle(self.store.clone(), self.consumer.clone(), happened, delay).boxed());
+            under_way.spawn(handle(self.store.clone(), self.consumer.clone(), happened, delay));
         }
         true
     }
@@ -107,7 +109,12 @@ impl Running {
         publish::kind(&happened.entry.fact).is_some_and(|kind| self.consumer.kinds.contains(&kind))
     }
 
-    fn done(&mut self, sequence: u64) {
+    fn done(&mut self, done: Result<u64, JoinError>) {
+        // A consumer's panic is caught with its event; anything else leaves the event to the next start.
+        let Ok(sequence) = done.inspect_err(|error| tracing::error!(%error, "an event's task ended unexpectedly"))
+        else {
+            return;
+        };
         if let Some(copies) = self.under_way.get_mut(&sequence) {
             *copies -= 1;
             if *copies == 0 {
