@@ -127,6 +127,15 @@ async fn what_is_no_object_or_has_unknown_fields_is_refused_by_every_call() {
         let problem = send(caller, &method, &path, unknown.to_string()).await;
         assert_eq!(problem.status, 422, "{method} {path}: {}", problem.text);
         assert!(problem.text.contains("unheard_of"), "{path}: the fault is named: {}", problem.text);
+        // A field that is given twice: one reader would take the first, another the last.
+        if let Some((field, value)) = good.as_object().unwrap().iter().next() {
+            let twice = good.to_string().replacen('{', &format!("{{\"{field}\":{value},"), 1);
+            let answer = send(caller, &method, &path, twice.clone()).await;
+            assert_eq!(answer.status, 422, "{method} {path} {twice}: {}", answer.text);
+            let unpaired = good.to_string().replacen('{', &format!("{{\"{field}\":\"\\ud800\","), 1);
+            let answer = send(caller, &method, &path, unpaired.clone()).await;
+            assert!(matches!(answer.status, 400 | 422), "{method} {path} {unpaired}: {}", answer.text);
+        }
         // Each field as something that it never is.
         for field in good.as_object().unwrap().keys() {
             let mut wrong = good.clone();

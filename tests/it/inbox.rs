@@ -170,6 +170,7 @@ async fn a_push_that_failed_for_good_is_picked_up_by_polling() {
         let [offer] = &party.lease_some().await[..] else { panic!("one offer") };
         assert_eq!(offer["message"]["type"], "offer.created");
         assert_eq!(offer["message"], server.received()[0].json(), "the same message");
+        assert_eq!(offer["message_id"], server.received()[0].webhook_id());
         assert_eq!(party.acknowledge(&text(&offer["delivery_id"])).await, "acknowledged");
         market.until_offer(&id, "shop", "delivered").await;
         assert_eq!(user.request(&id).await["status"], "offered");

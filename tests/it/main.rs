@@ -6,6 +6,7 @@ mod answers;
 mod aws_client;
 mod bad_input;
 mod cancel;
+mod crossing;
 mod dead_letters;
 mod environments;
 mod first_accept;

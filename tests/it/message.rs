@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::{
-    PartyServer, Received, Reply, in_both_modes,
+    Answer, PartyServer, Received, Reply,
+    clock::seconds_since_1970,
+    in_both_modes,
     market::{delivery_of, text},
 };
 
@@ -52,8 +54,30 @@ async fn a_pushed_message_has_this_shape_and_these_headers() {
         assert_eq!(body, expected);
         assert!(delivery_of(&view, "shop").starts_with("dlv_"));
         assert!(id.starts_with("req_") && user.id.starts_with("usr_"));
+        let sent_at: u64 = message.header("webhook-timestamp").unwrap().parse().unwrap();
+        assert!(sent_at.abs_diff(seconds_since_1970()) < 60, "{sent_at}");
         let timestamp = text(&body["timestamp"]);
         assert!(timestamp.ends_with('Z') && timestamp.contains('T'), "{timestamp}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_asked_is_passed_on_as_it_was_written() {
+    in_both_modes(async |market| {
+        let server = PartyServer::always(Reply::status(200)).await;
+        let party = market.join_pushed("shop", &server.url("/hook")).await;
+        party.wants(json!({ "detail": { "amount": [{ "numeric": ["=", 12.5] }] } })).await;
+        let user = market.register().await;
+        let fields =
+            r#""amount":12.50,"attributes":{"big":12345678901234567890.10,"e":1e2,"s":"\u00e9\/","z":1,"a":2}"#;
+        let request =
+            user.api.request(reqwest::Method::POST, "/v1/requests").header("content-type", "application/json");
+        let placed = Answer::to(request.body(format!("{{{fields}}}"))).await.must_be(201);
+        let message = server.wait_for_message("offer.created", &text(&placed["id"])).await;
+        assert!(message.body.contains(fields), "{}", message.body);
+        let read = user.api.get(&format!("/v1/requests/{}", text(&placed["id"]))).await;
+        assert!(read.text.contains(fields), "{}", read.text);
     })
     .await;
 }

@@ -194,6 +194,22 @@ async fn retry_after_is_respected() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_wants_to_be_called_too_late_is_given_up() {
+    in_both_modes(async |market| {
+        let server = PartyServer::always(Reply::status(503).header("retry-after", "3700")).await;
+        let party = market.join("shop").await;
+        party.takes_pushes(json!({ "url": server.url("/hook"), "transport": "direct", "max_age_hours": 1 })).await;
+        let user = market.register().await;
+        let id = user.place(json!({ "third_party": "shop" })).await;
+        let view = market.until_offer(&id, "shop", "failed").await;
+        assert_eq!(entries(&view, "message.failed")[0]["reason"], "max_age_reached");
+        // What is given up can still be fetched.
+        assert_eq!(party.lease_some().await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_negative_retry_after_ends_it_under_managed_only() {
     in_both_modes(async |market| {
         let server = PartyServer::answers([Reply::status(503).header("retry-after", "-1"), Reply::status(200)]).await;

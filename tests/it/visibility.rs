@@ -41,6 +41,14 @@ async fn a_party_sees_its_own_part_of_a_request() {
         assert_eq!(offered_to(&by_user), ["other", "own"]);
         assert_eq!(entries(&by_user, "offer.answered")[0]["reason"], "other's reason");
         let by_operator = market.request(&id).await;
+        let timeline = by_operator["timeline"].as_array().unwrap();
+        let sequence = |entry: &serde_json::Value| entry["sequence"].as_u64().unwrap();
+        assert!(timeline.iter().map(sequence).is_sorted(), "{timeline:#?}");
+        // Each entry that something caused names an earlier one.
+        assert!(
+            timeline.iter().filter_map(|entry| Some((entry["cause"].as_u64()?, sequence(entry)))).all(|(a, b)| a < b)
+        );
+        assert_eq!(timeline[0]["type"], "request.created");
         assert_eq!(by_operator["winner"], delivery_of(&view, "other").as_str());
     })
     .await;

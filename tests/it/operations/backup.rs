@@ -59,6 +59,11 @@ async fn a_backup_of_a_gateway_at_work_holds_everything_that_was_accepted_before
     assert!(!again.status.success(), "a backup overwrites nothing");
     assert_eq!(fs::read(&copy).unwrap(), bytes);
 
+    let nothing = folder.path().join("nothing.db");
+    let elsewhere = [("MARKETPLACE_DATA_DIR", folder.path().to_str().unwrap()), KEY];
+    let output = process::run(&["backup", nothing.to_str().unwrap()], &elsewhere).await;
+    assert!(!output.status.success() && !nothing.exists(), "there is nothing to copy");
+
     // Another machine goes on from the copy.
     let restored_dir = folder.path().join("restored");
     process::restore(&copy, &restored_dir);
