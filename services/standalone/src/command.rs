@@ -44,14 +44,8 @@ enum Command {
 /// What went wrong, for the person at the terminal.
 pub async fn run(arguments: Arguments, lookup: impl Fn(&str) -> Option<String>) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::Serve => {
-            telemetry::start(&lookup, telemetry::SERVE)?;
-            serve(Config::read(lookup)?).await
-        }
-        Command::Demo { once } => {
-            telemetry::start(&lookup, telemetry::DEMO)?;
-            demo(&lookup, once).await
-        }
+        Command::Serve => serve(Config::read(lookup)?).await,
+        Command::Demo { once } => demo(&lookup, once).await,
         Command::Backup { file } => {
             let config = Config::read(lookup)?;
             platform_embedded::backup(&config.data_dir, &file).context("no backup was made")?;
@@ -61,6 +55,7 @@ pub async fn run(arguments: Arguments, lookup: impl Fn(&str) -> Option<String>) 
 }
 
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    telemetry::start(&config.log, telemetry::SERVE)?;
     let gateway = Gateway::start(config, Options::default()).await?;
     told_to_stop().await?;
     gateway.stop().await;
@@ -70,9 +65,11 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
 /// The demo has a data folder of its own, and its simulated third parties live on loopback.
 async fn demo(lookup: &impl Fn(&str) -> Option<String>, once: bool) -> anyhow::Result<ExitCode> {
     let mut config = Config::read(lookup)?;
-    let own_folder = lookup("MARKETPLACE_DATA_DIR").is_none().then(fresh_folder).transpose()?;
+    telemetry::start(&config.log, telemetry::DEMO)?;
+    // Removed when it goes out of scope, however the demo ends.
+    let own_folder = lookup("MARKETPLACE_DATA_DIR").is_none().then(tempfile::TempDir::new).transpose()?;
     if let Some(folder) = &own_folder {
-        config.data_dir.clone_from(folder);
+        folder.path().clone_into(&mut config.data_dir);
     }
     if once && lookup("MARKETPLACE_LISTEN").is_none() {
         config.listen.set_port(0);
@@ -87,22 +84,22 @@ async fn demo(lookup: &impl Fn(&str) -> Option<String>, once: bool) -> anyhow::R
         mailbox,
         once,
     };
-    let ended = demo::run(demo).await?;
+    let played = play(demo).await;
+    gateway.stop().await;
+    Ok(if played? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Plays the demo, and serves on unless it is for once; whoever stops it before its end has not seen it succeed.
+async fn play(demo: Demo) -> anyhow::Result<bool> {
+    let once = demo.once;
+    let ended = tokio::select! {
+        ended = demo::run(demo) => ended?,
+        stopped = told_to_stop() => return stopped.map(|()| false),
+    };
     if !once {
         told_to_stop().await?;
     }
-    gateway.stop().await;
-    if let Some(folder) = &own_folder {
-        std::fs::remove_dir_all(folder).context("the demo's folder could not be removed")?;
-    }
-    Ok(if ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn fresh_folder() -> anyhow::Result<PathBuf> {
-    let name = format!("marketplace-demo-{}", std::process::id());
-    let folder = std::env::temp_dir().join(name);
-    std::fs::create_dir_all(&folder).context("no folder for the demo")?;
-    Ok(folder)
+    Ok(ended)
 }
 
 /// Waits for SIGTERM or Ctrl-C.

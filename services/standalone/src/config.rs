@@ -5,7 +5,10 @@ use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, ti
 use jiff::SignedDuration;
 use platform_embedded::retention::Retention;
 use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
 use url::Url;
+
+use crate::telemetry::Log;
 
 /// Everything that can be configured (DESIGN section 7).
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct Config {
     pub rate_limit_per_second: Option<NonZeroU32>,
     /// `MARKETPLACE_RETENTION_DAYS` (journal) and `MARKETPLACE_ATTEMPT_RETENTION_DAYS`.
     pub retention: Retention,
+    /// `MARKETPLACE_LOG` and `RUST_LOG`.
+    pub log: Log,
 }
 
 /// One thing that is wrong with the configuration.
@@ -85,6 +90,10 @@ impl Config {
                 journal: days(reader.checked("MARKETPLACE_RETENTION_DAYS", positive).unwrap_or(90)),
                 attempts: days(reader.checked("MARKETPLACE_ATTEMPT_RETENTION_DAYS", positive).unwrap_or(30)),
                 ..Retention::default()
+            },
+            log: Log {
+                json: reader.checked("MARKETPLACE_LOG", json_or_text).unwrap_or(false),
+                filter: reader.checked("RUST_LOG", log_filter),
             },
         };
         if reader.problems.is_empty() { Ok(config) } else { Err(ConfigError(reader.problems)) }
@@ -152,6 +161,19 @@ fn wait(text: &str) -> Result<Duration, String> {
         return Err(format!("must be at most {LONGEST_WAIT}"));
     }
     Ok(Duration::from_secs(seconds))
+}
+
+fn json_or_text(text: &str) -> Result<bool, String> {
+    match text {
+        "json" => Ok(true),
+        "text" => Ok(false),
+        _ => Err("must be json or text".to_owned()),
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    let parsed = EnvFilter::builder().parse(text);
+    parsed.map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn positive(text: &str) -> Result<u32, String> {

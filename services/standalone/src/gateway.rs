@@ -1,6 +1,6 @@
 //! The whole gateway in one process: opened, wired, served and drained.
 
-use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc, time::Duration};
 
 use axum::{Router, serve::ListenerExt as _};
 use http_edge::{
@@ -172,7 +172,8 @@ impl Gateway {
 
 impl Secrets {
     fn load(config: &Config) -> io::Result<Self> {
-        std::fs::create_dir_all(&config.data_dir)?;
+        // It holds password hashes and secrets: nobody else's business.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data_dir)?;
         let load = |given: &Option<SecretString>, file: &str| {
             given.clone().map_or_else(|| load_or_make_secret(&config.data_dir.join(file)), Ok)
         };
@@ -204,16 +205,7 @@ impl Parts {
 
     /// Every route of every service.
     fn app(&self, config: &Config, secrets: &Secrets, closing: watch::Receiver<bool>) -> Result<Router, StartError> {
-        let expected =
-            Expected { issuer: self.public_url.to_string(), audience: AUDIENCE.to_owned(), operator_group: None };
-        let edge = Edge {
-            store: self.store.clone(),
-            clock: self.clock.clone(),
-            randomness: self.randomness.clone(),
-            operator_token: Some(OperatorToken::new(secrets.operator_token.expose_secret())),
-            tokens: Arc::new(JwksVerifier::new(self.identity.key_set(), expected)?),
-            rate_limit: config.rate_limit_per_second.map(|limit| Arc::new(RateLimiter::new(limit, limit))),
-        };
+        let edge = self.edge(config, secrets)?;
         let store = self.store.clone();
         let api = marketplace_api::Deps {
             edge: edge.clone(),
@@ -244,6 +236,20 @@ impl Parts {
         let rest = finish(rest, self.clock.clone(), self.randomness.clone());
         // The wire answers in AWS's shape, errors and limits too.
         Ok(wire.fallback_service(rest))
+    }
+
+    /// Who is calling, for all services alike.
+    fn edge(&self, config: &Config, secrets: &Secrets) -> Result<Edge<Embedded>, StartError> {
+        let expected =
+            Expected { issuer: self.public_url.to_string(), audience: AUDIENCE.to_owned(), operator_group: None };
+        Ok(Edge {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            randomness: self.randomness.clone(),
+            operator_token: Some(OperatorToken::new(secrets.operator_token.expose_secret())),
+            tokens: Arc::new(JwksVerifier::new(self.identity.key_set(), expected)?),
+            rate_limit: config.rate_limit_per_second.map(|limit| Arc::new(RateLimiter::new(limit, limit))),
+        })
     }
 
     fn consumers(&self) -> Vec<platform_embedded::bus::Consumer> {

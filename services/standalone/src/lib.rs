@@ -7,4 +7,4 @@ mod demo;
 mod event_sink;
 pub mod gateway;
 mod operations;
-mod telemetry;
+pub mod telemetry;

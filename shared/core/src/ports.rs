@@ -4,23 +4,28 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use event_schema::id::{DeliveryId, Environment, MessageId, PartyId, RequestId, UserId};
+use event_schema::id::{DeliveryId, Environment, PartyId, RequestId, UserId};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
     command::{Command, Refusal},
-    delivery::PushSettings,
     fact::JournalEntry,
     offer::{Attempt, Offer},
     party::{ApiKey, Party, PartyCommand},
     request::Head,
     routing::RoutingTable,
-    transport::Outcome,
     user::{User, UserPatch},
 };
 
 pub mod identity;
+mod notices;
+mod push;
+
+pub use self::{
+    notices::{Notice, NoticeError, Notices, Recipient},
+    push::{Push, PushReport},
+};
 
 /// Why a platform did not do what it was asked. Nothing was written, in every case.
 #[derive(Debug, thiserror::Error)]
@@ -268,77 +273,6 @@ pub trait UserStore: Clone + Send + Sync + 'static {
 pub trait Store: RequestStore + Inbox + DeadLetters + PartyStore + UserStore + IdempotencyStore {}
 
 impl<S> Store for S where S: RequestStore + Inbox + DeadLetters + PartyStore + UserStore + IdempotencyStore {}
-
-/// A message to a person.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Notice {
-    /// The same for every attempt to send it.
-    pub id: Uuid,
-    /// By which channel, and where.
-    pub to: Recipient,
-    /// For e-mail.
-    pub subject: String,
-    /// Plain text.
-    pub body: String,
-}
-
-/// Where a notice goes.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Recipient {
-    /// An e-mail address.
-    Email(String),
-    /// A phone number in E.164 form.
-    Sms(String),
-}
-
-/// Why a notice did not go out.
-#[derive(Debug, thiserror::Error)]
-pub enum NoticeError {
-    /// Try again later.
-    #[error("the notice could not be sent now")]
-    Retry(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Never: the address is refused.
-    #[error("the notice can never be sent")]
-    Permanent(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// Sends messages to people.
-pub trait Notices: Clone + Send + Sync + 'static {
-    /// Hands one notice over. Repeating the same id must, where the channel allows, make one message.
-    fn send(&self, notice: &Notice) -> impl Future<Output = Result<(), NoticeError>> + Send;
-}
-
-/// What came of one HTTP attempt.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PushReport {
-    /// The outcome; [`crate::transport::verdict`] says what it means.
-    pub outcome: Outcome,
-    /// How long it took.
-    pub latency: Duration,
-    /// The first 1 KiB of the answer's body.
-    pub answer: String,
-}
-
-/// Makes single HTTP attempts at third parties' endpoints.
-pub trait Push: Clone + Send + Sync + 'static {
-    /// An endpoint made ready for many attempts; made anew when the settings change.
-    type Endpoint: Send + Sync + 'static;
-
-    /// Makes an endpoint ready.
-    ///
-    /// # Errors
-    /// The settings cannot be put into a request; parsed settings always can.
-    fn endpoint(&self, settings: &PushSettings) -> Result<Self::Endpoint, Box<dyn std::error::Error + Send + Sync>>;
-
-    /// Makes one attempt; takes at most 5 s and always ends in a report.
-    fn attempt(
-        &self,
-        endpoint: &Self::Endpoint,
-        id: MessageId,
-        body: String,
-        now: Timestamp,
-    ) -> impl Future<Output = PushReport> + Send;
-}
 
 /// What time it is.
 pub trait Clock: Send + Sync + 'static {

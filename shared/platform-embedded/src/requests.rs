@@ -144,13 +144,8 @@ fn write<C: Command>(
     let head = change.head.or(old_head);
     let about = head.map(|head| About { user_id: head.user_id, environment: head.environment });
     for fact in change.facts {
-        let entry = JournalEntry {
-            sequence: transaction.next_sequence(),
-            request: Some(request),
-            at,
-            cause: change.cause,
-            fact,
-        };
+        let sequence = transaction.next_sequence();
+        let entry = JournalEntry { sequence, request: Some(request), at, cause: change.cause, fact };
         rows::write_journal(transaction.connection, &entry)?;
         let happened = Happened { entry, request: about.clone(), detail: change.body.clone() };
         transaction.effects.happened.push(happened);

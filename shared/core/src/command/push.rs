@@ -114,15 +114,19 @@ impl RecordAttempt {
                 if matches!(offer.state, OfferState::Pending | OfferState::Sent) {
                     offer.state = OfferState::Failed;
                 }
-                Some(Fact::MessageFailed {
-                    delivery_id: offer.delivery_id,
-                    third_party: offer.party.clone(),
-                    environment: offer.environment,
-                    message: self.attempt.message,
-                    reason: reason.clone(),
-                    attempts: offer.attempts,
-                })
+                Some(self.failed(offer, reason.clone()))
             }
+        }
+    }
+
+    fn failed(&self, offer: &Offer, reason: String) -> Fact {
+        Fact::MessageFailed {
+            delivery_id: offer.delivery_id,
+            third_party: offer.party.clone(),
+            environment: offer.environment,
+            message: self.attempt.message,
+            reason,
+            attempts: offer.attempts,
         }
     }
 
