@@ -46,13 +46,19 @@ pub fn finish(routes: Router, clock: Arc<dyn Clock>, randomness: Arc<dyn Randomn
 async fn observe(State(ids): State<Ids>, request: Request, next: Next) -> Response {
     let id = ids.next();
     let path = request.extensions().get::<MatchedPath>().cloned();
+    let known = path.clone();
     let span = tracing::info_span!(
         "http",
         request.id = %id,
         method = %request.method(),
         path = path.as_ref().map_or("", MatchedPath::as_str),
     );
-    answer(id, request, next).instrument(span).await
+    let response = answer(id, request, next).instrument(span).await;
+    // The route, not the address: as many series as there are routes and statuses.
+    let route = known.map_or_else(String::new, |path| path.as_str().to_owned());
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("marketplace_http_answers_total", "route" => route, "status" => status).increment(1);
+    response
 }
 
 async fn answer(id: Uuid, request: Request, next: Next) -> Response {

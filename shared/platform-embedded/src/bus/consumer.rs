@@ -141,7 +141,12 @@ impl Running {
             })
             .await;
         match saved {
-            Ok(()) => self.saved = position,
+            Ok(()) => {
+                self.saved = position;
+                let behind = self.store.shared.tail.end().borrow().saturating_sub(position + 1);
+                #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and this number is small")]
+                metrics::gauge!("marketplace_consumer_lag", "consumer" => name).set(behind as f64);
+            }
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,

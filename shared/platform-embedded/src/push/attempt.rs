@@ -38,6 +38,8 @@ impl<P: Push> Attempting<P> {
         let began = self.deps.clock.now();
         let report = self.send(message, began).await;
         let ended = self.deps.clock.now();
+        let word = report.outcome.word();
+        metrics::counter!("marketplace_attempts_total", "outcome" => word.as_str()).increment(1);
         let (disposition, pause) = self.dispose(message, &report, began, ended);
         if pause && self.is_in_force() {
             self.pause(ended).await;
@@ -47,7 +49,7 @@ impl<P: Push> Attempting<P> {
             attempt: Attempt {
                 at: began,
                 message: message.kind,
-                outcome: report.outcome.word().to_string(),
+                outcome: word.as_str().to_owned(),
                 status_code: report.outcome.status(),
                 latency_us: u64::try_from(report.latency.as_micros()).unwrap_or(u64::MAX),
                 answer: (!report.answer.is_empty()).then_some(report.answer),
