@@ -275,7 +275,12 @@ impl Play {
             Ending::Dead if was_waiting => {
                 assert!(offer.message.as_ref().is_some_and(|message| message.dead.is_some()))
             }
-            Ending::Retry(_) | Ending::Hold if was_waiting => assert!(offer.message.is_some()),
+            Ending::Retry(_) if was_waiting => assert!(offer.message.is_some()),
+            // A pause is no attempt of the schedule's.
+            Ending::Hold => assert_eq!(
+                offer.message.is_some().then_some(&offer.message),
+                before.message.is_some().then_some(&before.message)
+            ),
             _ => {}
         }
     }
