@@ -179,7 +179,7 @@ pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     output.expect("it ends in time").expect("the gateway's binary can be run")
 }
 
-/// Removes what a gateway keeps for itself while it runs, so that its folder is as a copied database finds it.
+/// Copies a backup back into a data folder, as whoever restores it does.
 ///
 /// # Panics
 /// When the copy cannot be made.

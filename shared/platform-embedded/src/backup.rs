@@ -1,6 +1,10 @@
 //! Copying a live database to a file, as one moment of it; restoring is copying that file back.
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::{self, File},
+    io::{self, ErrorKind, Read as _},
+    path::Path,
+};
 
 use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
@@ -47,4 +51,37 @@ pub fn backup(data_dir: &Path, target: &Path) -> Result<(), BackupError> {
         // The name is durable when its folder is.
         Ok(_) => Ok(File::open(folder)?.sync_all()?),
     }
+}
+
+/// Where a database's header says how it is written to and read (SQLite, "Database File Format", section 1.3.3).
+const VERSIONS: std::ops::Range<usize> = 18..20;
+
+/// What stands there in a copy: "not with a write-ahead log". A database of ours at work always has a log.
+const WITHOUT_LOG: [u8; 2] = [1, 1];
+
+/// Removes the log that a crash left beside a database that a backup was copied over since: SQLite would carry what
+/// is in the log into the backup. To be called before the database is opened.
+///
+/// # Errors
+/// The database could not be read, or the log not removed.
+pub(crate) fn forget_a_log_of_before(database: &Path) -> io::Result<()> {
+    let mut header = [0; VERSIONS.end];
+    let read = File::open(database).and_then(|mut file| file.read_exact(&mut header));
+    match read {
+        Ok(()) if header[VERSIONS] == WITHOUT_LOG => {}
+        Ok(()) => return Ok(()),
+        // There is no database yet, or an empty one.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    for suffix in ["-wal", "-shm"] {
+        let mut log = database.as_os_str().to_owned();
+        log.push(suffix);
+        match fs::remove_file(&log) {
+            Ok(()) => tracing::warn!(file = %log.display(), "removed: it is not of the backup that was copied back"),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

@@ -98,6 +98,7 @@ impl Embedded {
         fs::create_dir_all(&options.data_dir)?;
         let lock = lock(&options.data_dir)?;
         let path = database(&options.data_dir);
+        backup::forget_a_log_of_before(&path)?;
         let mut connection = connect(&path, options.cache_kib / 2)?;
         schema::migrate(&mut connection)?;
         let registry = parties::load(&connection, &options.vault)?;

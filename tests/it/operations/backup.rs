@@ -88,3 +88,37 @@ async fn a_backup_of_a_gateway_at_work_holds_everything_that_was_accepted_before
     let message = endpoint.received().into_iter().skip(received).find(|message| message.request_id() == id).unwrap();
     assert_eq!(message.header("authorization"), Some("Basic bWFya2V0cGxhY2U6aHVzaCBodXNo"));
 }
+
+#[tokio::test]
+async fn a_backup_copied_back_over_a_crashed_database_is_what_counts() {
+    let mut server = ServerProcess::start().await;
+    let market = server.market();
+    let place = async || {
+        let placed = market.operator.post("/v1/requests", json!({})).await.must_be(201);
+        tests::market::text(&placed["id"])
+    };
+    let mut before = Vec::new();
+    for _ in 0..10 {
+        before.push(place().await);
+    }
+    let folder = TempDir::new().unwrap();
+    let copy = folder.path().join("copy.db");
+    let variables = [("MARKETPLACE_DATA_DIR", server.data_dir().to_str().unwrap())];
+    assert!(process::run(&["backup", copy.to_str().unwrap()], &variables).await.status.success());
+    let mut after = Vec::new();
+    for _ in 0..10 {
+        after.push(place().await);
+    }
+    // What was written last is not in the database's own file yet, and must not get into the copy.
+    server.kill().await;
+    process::restore(&copy, server.data_dir());
+    server.spawn().await;
+    for id in &before {
+        assert_eq!(&market.request(id).await["id"], id.as_str());
+    }
+    for id in &after {
+        market.operator.get(&format!("/v1/requests/{id}")).await.refused(404);
+    }
+    let next = place().await;
+    assert!(!before.contains(&next));
+}

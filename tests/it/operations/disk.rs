@@ -69,3 +69,25 @@ async fn a_full_disk_is_a_503_and_nothing_is_lost() {
     server.spawn().await;
     assert_eq!(market.request(&before[0]).await["status"], "accepted");
 }
+
+#[tokio::test]
+async fn a_gateway_whose_disk_is_full_still_stops_and_what_it_could_not_write_down_comes_again() {
+    let mut server = ServerProcess::start().await;
+    let market = server.market();
+    let user = market.register().await;
+    let door = ClosedDoor::new();
+    market.join_pushed("shop", &door.url("/hook")).await;
+    let id = user.place(json!({ "third_party": "shop" })).await;
+    market.routed(&id).await;
+    server.limit_files(Some(1));
+    let endpoint = door.open(|_, _| Reply::status(200));
+    endpoint.wait_for(1).await;
+    server.terminate();
+    assert_eq!(server.ended().await.code(), Some(0), "{}", server.log());
+
+    server.spawn().await;
+    market.until_offer(&id, "shop", "delivered").await;
+    let received = endpoint.received();
+    assert!(received.len() >= 2, "it could not be known that it had arrived");
+    assert!(received.iter().all(|message| message.webhook_id() == received[0].webhook_id()));
+}
