@@ -150,7 +150,6 @@ impl Answer {
     /// # Panics
     /// When it is not.
     #[track_caller]
-    #[expect(clippy::must_use_candidate, reason = "often only the status matters")]
     pub fn refused(&self, status: u16) -> Value {
         let problem = self.must_be(status);
         let media_type = self.headers.get(CONTENT_TYPE).map(reqwest::header::HeaderValue::as_bytes);

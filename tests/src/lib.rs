@@ -1,11 +1,6 @@
 //! What tests of whole flows are made of: a gateway within this process or in one of its own, its callers, and real
 //! servers on loopback that stand for third parties.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "only tests use this crate, and a panic is how a test fails"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "only tests use this crate, and a panic is how a test fails")]
 
 pub mod aws;
 pub mod caller;

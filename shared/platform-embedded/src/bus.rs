@@ -1,6 +1,6 @@
 //! The bus on one machine: consumers read the journal in order, at least once, and remember how far they came.
 //!
-//! An event that a consumer cannot handle yet holds up no other: up to [`WINDOW`] are under way at once, and a
+//! An event that a consumer cannot handle yet holds up no other: up to `WINDOW` are under way at once, and a
 //! consumer's position is what lies before the oldest of them.
 
 mod consumer;

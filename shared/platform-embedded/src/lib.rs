@@ -1,6 +1,6 @@
 //! The ports on one machine: one SQLite file is the store and the bus, and workers push what is due.
 //!
-//! Every change goes through one writer thread that commits many callers' changes together ([`writer`]); a caller
+//! Every change goes through one writer thread that commits many callers' changes together (`writer`); a caller
 //! is answered after its commit. State and journal rows share that commit, and the journal is the bus ([`bus`]).
 
 mod backup;
