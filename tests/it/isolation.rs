@@ -4,48 +4,59 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tests::{ClosedDoor, PartyServer, Reply, in_both_modes, market::offer_of};
+use standalone::gateway::Options;
+use tests::{
+    ClosedDoor, PartyServer, Reply, gateway::Setup, in_both_modes, market::offer_of, modes::in_both_modes_with,
+};
 
 /// How long the slow party takes; a push may take 5 s.
 const SLOW: Duration = Duration::from_millis(4_900);
 
 #[tokio::test]
 async fn a_party_that_answers_in_almost_five_seconds_delays_no_other() {
-    in_both_modes(async |market| {
+    assert_eq!(Options::default().attempt_timeout, Duration::from_secs(5), "what the slow one takes is allowed");
+    // Here more is allowed: a machine that is busy must not turn 4.9 s into a timeout.
+    in_both_modes_with(Setup::default().attempt_timeout(Duration::from_secs(30)), async |market| {
         let server = PartyServer::start(|_, message| {
             Reply::status(200).after(if message.path == "/slow" { SLOW } else { Duration::ZERO })
         })
         .await;
         let (market, server) = (&market, &server);
-        let mut names: Vec<_> = (0..50).map(|number| format!("prompt-{number:02}")).collect();
-        names.push("slow".to_owned());
+        let names: Vec<_> = (0..50).map(|number| format!("prompt-{number:02}")).collect();
         join_all(names.iter().map(async |name| {
             market.join_pushed(name, &server.url(&format!("/{name}"))).await.wants_everything().await;
         }))
         .await;
+        let slow = market.join_pushed("slow", &server.url("/slow")).await;
+        slow.wants(json!({ "detail": { "category": ["for all"] } })).await;
         let user = market.register().await;
 
-        let began = Instant::now();
-        let mut ids = Vec::new();
-        for _ in 0..3 {
-            ids.push(user.place(json!({ "category": "books" })).await);
-        }
         let others_have_it = |view: &Value| {
             let offers = view["offers"].as_array().unwrap();
             let delivered = |offer: &&Value| offer["third_party"] != "slow" && offer["status"] == "delivered";
             offers.iter().filter(delivered).count() == 50
         };
-        for id in &ids {
-            let view = market.until(id, "delivered to the 50 others", others_have_it).await;
-            // The slow one holds its first answer back for as long as all the others together may take.
-            assert_eq!(offer_of(&view, "slow").unwrap()["status"], "pending", "after {:?}", began.elapsed());
-        }
+        let until_others_have = async |category: &str| {
+            let began = Instant::now();
+            let mut ids = Vec::new();
+            for _ in 0..3 {
+                ids.push(user.place(json!({ "category": category })).await);
+            }
+            for id in &ids {
+                market.until(id, "delivered to the 50 others", others_have_it).await;
+            }
+            (ids, began.elapsed())
+        };
+        let (_, without) = until_others_have("not for the slow one").await;
+        let (ids, with) = until_others_have("for all").await;
+        // On any but a very busy machine they all have it before the slow one has answered once.
+        assert!(with < SLOW.max(without * 5), "{without:?} without the slow one, {with:?} with it");
+
         for id in &ids {
             let view = market.until_offer(id, "slow", "delivered").await;
             let attempts = offer_of(&view, "slow").unwrap()["attempts"].as_array().unwrap();
-            let last = attempts.last().unwrap();
-            assert_eq!(last["outcome"], "delivered");
-            assert!(last["latency_ms"].as_f64().unwrap() >= 4_900.0, "{last}");
+            let [only] = &attempts[..] else { panic!("one attempt: {attempts:?}") };
+            assert!(only["latency_ms"].as_f64().unwrap() >= 4_900.0, "{only}");
         }
     })
     .await;
