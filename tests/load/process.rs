@@ -70,10 +70,7 @@ impl Server {
     /// # Errors
     /// It has ended.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let folder = Path::new("/proc").join(self.id()?.to_string());
-        let stat = fs::read_to_string(folder.join("stat"))?;
-        let status = fs::read_to_string(folder.join("status"))?;
-        Ok(Usage { cpu: cpu(&stat).context("stat")?, peak_memory: peak(&status).context("status")? })
+        Usage::of(self.id()?)
     }
 
     fn id(&self) -> anyhow::Result<u32> {
@@ -89,13 +86,46 @@ impl Server {
     }
 }
 
+impl Usage {
+    /// What this process has used so far: the load and the sink.
+    ///
+    /// # Errors
+    /// `/proc` is not there.
+    pub(crate) fn own() -> anyhow::Result<Self> {
+        Self::of(std::process::id())
+    }
+
+    fn of(id: u32) -> anyhow::Result<Self> {
+        let folder = Path::new("/proc").join(id.to_string());
+        let stat = fs::read_to_string(folder.join("stat"))?;
+        let status = fs::read_to_string(folder.join("status"))?;
+        Ok(Self { cpu: cpu(&stat).context("stat")?, peak_memory: peak(&status).context("status")? })
+    }
+}
+
+/// The processor time that all processes together have used so far.
+///
+/// # Errors
+/// `/proc` is not there.
+pub(crate) fn cpu_of_all() -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let mut fields = stat.lines().next().context("stat")?.split_whitespace().skip(1).map(str::parse::<u64>);
+    let mut next = || fields.next().context("stat")?.context("stat");
+    // User, nice and system time; then come idle and waiting, which are nobody's.
+    Ok(ticks(next()? + next()? + next()?))
+}
+
+fn ticks(count: u64) -> Duration {
+    Duration::from_secs_f64(count as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
 /// Fields 14 and 15 of `/proc/<pid>/stat` (proc(5)); the second field may have spaces and ends with a bracket.
 fn cpu(stat: &str) -> Option<Duration> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<u64>().ok();
-    let all = ticks()? + ticks()?;
-    Some(Duration::from_secs(all) / u32::try_from(rustix::param::clock_ticks_per_second()).ok()?)
+    let mut next = || fields.next()?.parse().ok();
+    let (user, system): (u64, u64) = (next()?, next()?);
+    Some(ticks(user + system))
 }
 
 /// `VmHWM` of `/proc/<pid>/status`, which is in KiB.
@@ -204,8 +234,7 @@ mod tests_of_proc {
     #[test]
     fn a_process_is_read() {
         let stat = "1 (a) b) S 0 1 1 0 -1 4194560 1 2 3 4 150 50 7 8 20 0 1 0 5 6 7";
-        let second = Duration::from_secs(1);
-        assert_eq!(cpu(stat), Some(second * 200 / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap()));
+        assert_eq!(cpu(stat), Some(ticks(200)));
         assert_eq!(peak("Name:\ta\nVmHWM:\t  2048 kB\n"), Some(2 * 1_024 * 1_024));
     }
 }

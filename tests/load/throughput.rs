@@ -3,6 +3,7 @@
 use std::{
     path::Path,
     sync::Arc,
+    thread::available_parallelism,
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,7 @@ use crate::{
     generator::{Load, Target},
     ledger::Ledger,
     people,
-    process::{self, Gateway, Server},
+    process::{self, Gateway, Server, Usage},
     report::{Goal, Report, Unit, say},
     sink::Sink,
 };
@@ -51,12 +52,50 @@ struct Round {
     /// Deliveries that had not arrived when the load ended, and how long they then took.
     backlog: u64,
     drained_in: Duration,
+    /// Processor seconds for each delivery: the system's, and the load's and the sink's.
+    cpu: f64,
+    load_cpu: f64,
+    /// Share of the machine that went to processes that have nothing to do with this.
+    disturbed: f64,
+}
+
+/// Processor seconds up to some moment.
+struct Cpu {
+    server: Duration,
+    own: Duration,
+    all: Duration,
+}
+
+impl Cpu {
+    fn now(server: &Server) -> anyhow::Result<Self> {
+        Ok(Self { server: server.usage()?.cpu, own: Usage::own()?.cpu, all: process::cpu_of_all()? })
+    }
+
+    fn since(&self, before: &Self) -> (f64, f64, f64) {
+        let passed = |after: Duration, before: Duration| after.saturating_sub(before).as_secs_f64();
+        let (server, own) = (passed(self.server, before.server), passed(self.own, before.own));
+        (server, own, passed(self.all, before.all) - server - own)
+    }
 }
 
 impl Round {
     /// What counts: what was accepted and delivered, in deliveries a second.
     fn rate(&self, fan_out: usize) -> f64 {
         self.delivered.min(self.accepted * fan_out as f64)
+    }
+
+    fn print(&self, name: &str) {
+        say(format_args!(
+            "  {name:<9} accepted {:>6.0}/s, delivered {:>6.0}/s; us of CPU each {:>5.1}, load and sink {:>4.1}; \
+             backlog {}, drained in {:.2} s; others had {:.0} % of the machine",
+            self.accepted,
+            self.delivered,
+            self.cpu * 1e6,
+            self.load_cpu * 1e6,
+            self.backlog,
+            self.drained_in.as_secs_f64(),
+            self.disturbed * 100.0,
+        ));
     }
 }
 
@@ -102,28 +141,24 @@ async fn round(
 ) -> anyhow::Result<Round> {
     let load = Load::start(target.clone(), ledger.clone(), plan.callers)?;
     sleep(WARM_UP).await;
-    let (began, before, used_before) = (Instant::now(), ledger.counts(), server.usage()?);
+    let (began, before, cpu_before) = (Instant::now(), ledger.counts(), Cpu::now(server)?);
     sleep(plan.window).await;
-    let (seconds, after, used) = (began.elapsed().as_secs_f64(), ledger.counts(), server.usage()?);
+    let (seconds, after, cpu) = (began.elapsed().as_secs_f64(), ledger.counts(), Cpu::now(server)?);
     load.stop().await?;
     let backlog = ledger.backlog();
     let drained_in = drain(ledger).await;
-    let delivered = after.delivered - before.delivered;
-    let cpu = (used.cpu - used_before.cpu).div_f64((delivered as f64).max(1.0));
+    let delivered = (after.delivered - before.delivered) as f64;
+    let (server, own, others) = cpu.since(&cpu_before);
     let round = Round {
         accepted: (after.accepted - before.accepted) as f64 / seconds,
-        delivered: delivered as f64 / seconds,
+        delivered: delivered / seconds,
         backlog,
         drained_in,
+        cpu: server / delivered,
+        load_cpu: own / delivered,
+        disturbed: (others / seconds / available_parallelism()?.get() as f64).max(0.0),
     };
-    say(format_args!(
-        "  {name:<9} accepted {:>7.0}/s, delivered {:>7.0}/s, {:>5.1} us of CPU each; backlog at the end {}, drained in {:.2} s",
-        round.accepted,
-        round.delivered,
-        cpu.as_secs_f64() * 1e6,
-        round.backlog,
-        round.drained_in.as_secs_f64(),
-    ));
+    round.print(name);
     Ok(round)
 }
 
@@ -144,6 +179,9 @@ async fn drain(ledger: &Ledger) -> Duration {
 fn conclude(plan: Plan, forwarded: &[Round], gated: &[Round], report: &mut Report) {
     let rate = |rounds: &[Round]| median(rounds.iter().map(|round| round.rate(plan.fan_out)).collect());
     let (forwarder, gateway) = (rate(forwarded), rate(gated));
+    // What disturbs takes time from whoever has its turn, and hardly changes what a delivery costs.
+    let cost = |rounds: &[Round]| median(rounds.iter().map(|round| round.cpu + round.load_cpu).collect());
+    say(format_args!("by processor time alone: {:.1} %", cost(forwarded) / cost(gated) * 100.0));
     let (what, goal) = if plan.fan_out == 1 {
         ("requests/s, accepted and delivered", Goal::AtLeast { must: 0.20, aim: 0.35 })
     } else {
