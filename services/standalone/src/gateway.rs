@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc, time::Duration};
 
-use axum::{Router, serve::ListenerExt as _};
+use axum::Router;
 use http_edge::{
     edge::{Edge, OperatorToken},
     finish::finish,
@@ -27,7 +27,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use webhook_sender::{Sender, SenderConfig, SenderError};
 
-use crate::{config::Config, consumers, event_sink::StoreSink, operations};
+use crate::{config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener};
 
 /// How long calls that are under way may take when the gateway stops; a lease may wait for 20 s.
 const CALLS: Duration = Duration::from_secs(25);
@@ -126,10 +126,7 @@ impl Gateway {
         let push = PushDeps { push: sender, clock: clock.clone(), randomness };
         let workers = PushWorkers::start(parts.store.clone(), push).await?;
         let sweeper = Sweeper::start(parts.store.clone(), clock, config.retention);
-        let listener = listener.tap_io(|connection| {
-            // Answers are small and written whole: waiting for more would only add latency.
-            let _ = connection.set_nodelay(true);
-        });
+        let listener = PatientListener(listener);
         let draining = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };

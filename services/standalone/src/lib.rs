@@ -7,4 +7,5 @@ mod demo;
 mod event_sink;
 pub mod gateway;
 mod operations;
+mod patience;
 pub mod telemetry;
