@@ -1,0 +1,310 @@
+//! What the gateway answers: every operation once with success, and refusals, all as described.
+
+use std::{collections::BTreeSet, sync::Mutex};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::{Answer, Caller, Party, PartyServer, Reply, TestGateway, User, market::text};
+
+use crate::document::{faults, operation, operations, strict_validator};
+
+/// Calls the gateway and holds every answer against the description.
+struct Witness {
+    gateway: TestGateway,
+    /// The operations that went well at least once.
+    succeeded: Mutex<BTreeSet<String>>,
+}
+
+impl Witness {
+    async fn start() -> Self {
+        Self { gateway: TestGateway::start().await, succeeded: Mutex::default() }
+    }
+
+    /// Calls an operation; `ids` take the places in its path, in order.
+    async fn call(
+        &self,
+        caller: &Caller,
+        (method, path): (Method, &str),
+        ids: &[&str],
+        body: Option<Value>,
+        status: u16,
+    ) -> Value {
+        let mut address = path.to_owned();
+        for id in ids {
+            let (begin, end) = (address.find('{').expect("a place"), address.find('}').expect("its end"));
+            address.replace_range(begin..=end, id);
+        }
+        let mut request = caller.request(method.clone(), &address);
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        self.check(method.as_str(), path, &Answer::to(request).await, status)
+    }
+
+    /// Holds an answer against the description of its operation.
+    fn check(&self, method: &str, path: &str, answer: &Answer, status: u16) -> Value {
+        let operation = operation(method, path);
+        let name = format!("{}: {status}", operation.name());
+        assert_eq!(answer.status, status, "{name}: {}", answer.text);
+        let described = operation.answer(status);
+        for header in described["headers"].as_object().expect("headers").keys() {
+            let at_times = header == "idempotency-replayed" || header == "www-authenticate";
+            assert!(at_times || answer.header(header).is_some(), "{name}: no {header}");
+        }
+        if status < 300 {
+            self.succeeded.lock().unwrap().insert(operation.name());
+        }
+        let media_type = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
+        let Some(content) = described.get("content") else {
+            assert_eq!((media_type, &*answer.text), ("", ""), "{name}");
+            return Value::Null;
+        };
+        let schema = content.get(media_type).unwrap_or_else(|| panic!("{name}: {media_type} is not described"));
+        let value = if media_type.ends_with("json") || media_type.ends_with("json-1.1") {
+            answer.json()
+        } else {
+            Value::from(answer.text.clone())
+        };
+        assert_eq!(faults(&strict_validator(&schema["schema"]), &value), [""; 0], "{name}: {value:#}");
+        value
+    }
+
+    async fn get(&self, caller: &Caller, path: &str, ids: &[&str]) -> Value {
+        self.call(caller, (Method::GET, path), ids, None, 200).await
+    }
+
+    async fn post(&self, caller: &Caller, path: &str, ids: &[&str], body: Value, status: u16) -> Value {
+        self.call(caller, (Method::POST, path), ids, Some(body), status).await
+    }
+
+    fn operator(&self) -> &Caller {
+        &self.gateway.operator
+    }
+}
+
+#[tokio::test]
+async fn every_operation_answers_as_described() {
+    let witness = Witness::start().await;
+    watching(&witness).await;
+    let party = joining(&witness).await;
+    let user = people(&witness).await;
+    pushes(&witness, &party, &user).await;
+    inbox(&witness, &party, &user).await;
+    cancelling(&witness, &user).await;
+    leaving(&witness, &party).await;
+    put_events(&witness).await;
+
+    let every: BTreeSet<_> = operations().iter().map(crate::document::Operation::name).collect();
+    let succeeded = witness.succeeded.into_inner().unwrap();
+    let untried: Vec<_> = every.difference(&succeeded).collect();
+    assert!(untried.is_empty(), "{untried:?}");
+    witness.gateway.stop().await;
+}
+
+async fn watching(witness: &Witness) {
+    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json", "/.well-known/jwks.json"] {
+        witness.get(&witness.gateway.anyone, path, &[]).await;
+    }
+    let served = witness.gateway.anyone.get("/openapi.json").await.json();
+    assert_eq!(&served, crate::document::whole());
+}
+
+/// Makes a third party that wants everything, with every setting that an operator has.
+async fn joining(witness: &Witness) -> Party {
+    let (operator, path) = (witness.operator(), "/v1/third-parties");
+    let scope = json!({ "source": ["com.marketplace.market"] });
+    let body = json!({ "id": "3rdparty1", "name": "Books", "contact_email": "dev@books.example", "scope": scope });
+    let joined = witness.post(operator, path, &[], body.clone(), 201).await;
+    let taken = witness.post(operator, path, &[], body, 409).await;
+    assert_eq!(taken["current_status"], "taken");
+    let (id, key) = (text(&joined["id"]), text(&joined["api_key"]));
+    let party = Party { api: witness.gateway.anyone.with_key(&key), id, key };
+
+    witness.get(operator, path, &[]).await;
+    let one = "/v1/third-parties/{id}";
+    witness.get(operator, one, &[&party.id]).await;
+    let paused = json!({ "name": "Books and more", "state": "paused", "environment": "dev" });
+    witness.call(operator, (Method::PATCH, one), &[&party.id], Some(paused), 200).await;
+    witness.call(operator, (Method::PATCH, one), &[&party.id], Some(json!({})), 422).await;
+    witness.call(operator, (Method::PATCH, one), &["nobody"], Some(json!({ "name": "Nobody" })), 404).await;
+    let key = json!({ "environment": "test" });
+    let key = witness.post(operator, "/v1/third-parties/{id}/keys", &[&party.id], key, 201).await;
+    let revoked = (Method::DELETE, "/v1/third-parties/{id}/keys/{key_id}");
+    witness.call(operator, revoked, &[&party.id, &text(&key["key_id"])], None, 204).await;
+
+    witness.call(&party.api, (Method::PUT, "/v1/me/filter"), &[], Some(json!({ "pattern": scope })), 200).await;
+    let unfit = json!({ "pattern": { "detail": { "amount": [{ "numeric": ["<"] }] } } });
+    witness.call(&party.api, (Method::PUT, "/v1/me/filter"), &[], Some(unfit), 422).await;
+    for (_, settings) in operation("put", "/v1/me/delivery").body_examples() {
+        witness.call(&party.api, (Method::PUT, "/v1/me/delivery"), &[], Some(settings.clone()), 200).await;
+        witness.get(&party.api, "/v1/me", &[]).await;
+        witness.get(operator, one, &[&party.id]).await;
+    }
+    party
+}
+
+/// Somebody registers, confirms, signs in and changes their mind.
+async fn people(witness: &Witness) -> User {
+    let (anyone, email, password) = (&witness.gateway.anyone, "ann@example.com", "correct horse battery");
+    let body = json!({ "email": email, "password": password });
+    let id = text(&witness.post(anyone, "/v1/users", &[], body.clone(), 201).await["id"]);
+    witness.post(anyone, "/v1/users", &[], body.clone(), 409).await;
+    witness.post(anyone, "/v1/users", &[], json!({ "email": "ann", "password": "short" }), 422).await;
+    let session = witness.post(anyone, "/v1/sessions", &[], body, 200).await;
+    let wrong = json!({ "email": email, "password": "wrong horse battery" });
+    witness.post(anyone, "/v1/sessions", &[], wrong, 401).await;
+    let api = anyone.with_token(session["access_token"].as_str().expect("a token"));
+
+    let me = "/v1/users/me";
+    witness.get(&api, me, &[]).await;
+    let token = witness.gateway.mailbox.confirmation_token(email).await;
+    witness.post(anyone, "/v1/users/confirm", &[], json!({ "token": token }), 204).await;
+    witness.post(anyone, "/v1/users/confirm", &[], json!({ "token": "another" }), 404).await;
+    let changes = json!({ "name": "Ann", "phone": "+15551234567", "notifications": { "email": true, "sms": true } });
+    witness.call(&api, (Method::PATCH, me), &[], Some(changes), 200).await;
+    witness.get(&api, me, &[]).await;
+    let mark = json!({ "test_account": true });
+    witness.call(witness.operator(), (Method::PATCH, "/v1/users/{id}"), &[&id], Some(mark), 200).await;
+    User { id, email: email.to_owned(), password: password.to_owned(), api }
+}
+
+/// A request whose push is refused, its dead letter, and everybody's view of it.
+async fn pushes(witness: &Witness, party: &Party, user: &User) {
+    let server = PartyServer::always(Reply::status(404).body("there is nothing here")).await;
+    party.takes_pushes(json!({ "url": server.url("/offers") })).await;
+    let request = operation("post", "/v1/requests").body_examples()[0].1.clone();
+    let id = text(&witness.post(&user.api, "/v1/requests", &[], request, 201).await["id"]);
+    witness.gateway.until_offer(&id, &party.id, "failed").await;
+
+    let one = "/v1/requests/{id}";
+    let everything = witness.get(witness.operator(), one, &[&id]).await;
+    assert_eq!(everything["offers"][0]["attempts"][0]["answer"], "there is nothing here");
+    let own = witness.get(&party.api, one, &[&id]).await;
+    assert!(own["offers"][0]["attempts"][0].get("answer").is_none(), "{own:#}");
+    let theirs = witness.get(&user.api, one, &[&id]).await;
+    assert!(theirs["offers"][0].get("attempts").is_none(), "{theirs:#}");
+    witness.get(&user.api, "/v1/requests", &[]).await;
+
+    let dead = witness.get(witness.operator(), "/v1/dead-letters", &[]).await;
+    assert_eq!(dead["items"][0]["request_id"], *id);
+    server.becomes(|_, _| Reply::status(200));
+    let replay = json!({ "third_party": party.id });
+    let replayed = witness.post(witness.operator(), "/v1/dead-letters/replay", &[], replay, 202).await;
+    assert_eq!(replayed["count"], 1);
+    witness.gateway.until_offer(&id, &party.id, "delivered").await;
+    witness.get(witness.operator(), one, &[&id]).await;
+}
+
+/// A request that is leased, kept, given back, acknowledged and answered.
+async fn inbox(witness: &Witness, party: &Party, user: &User) {
+    party.api.put("/v1/me/delivery", json!({ "mode": "poll" })).await.must_be(200);
+    let request = json!({ "category": "books", "note": null, "attributes": { "any": ["thing"] } });
+    let id = text(&witness.post(&user.api, "/v1/requests", &[], request, 201).await["id"]);
+    witness.gateway.routed(&id).await;
+    let lease = async || witness.post(&party.api, "/v1/inbox/lease", &[], json!({ "wait_seconds": 5 }), 200).await;
+    let leased = lease().await;
+    assert_eq!(leased["offers"].as_array().map(Vec::len), Some(1), "{leased:#}");
+    let delivery = text(&leased["offers"][0]["delivery_id"]);
+    let ids = json!({ "delivery_ids": [delivery, "not an id"] });
+    let longer = json!({ "delivery_ids": [delivery], "lease_seconds": 600 });
+    witness.post(&party.api, "/v1/inbox/extend", &[], longer, 200).await;
+    witness.post(&party.api, "/v1/inbox/release", &[], ids.clone(), 200).await;
+    lease().await;
+    for word in ["acknowledged", "already"] {
+        let answer = witness.post(&party.api, "/v1/inbox/ack", &[], ids.clone(), 200).await;
+        assert_eq!(answer["results"][0]["result"], word);
+    }
+    witness.post(&party.api, "/v1/inbox/lease", &[], json!({ "max": 0 }), 422).await;
+
+    let accepted = json!({ "status": "accepted", "reason": "in stock", "details": { "eta": "tomorrow" } });
+    witness.post(&party.api, "/v1/deliveries/{delivery_id}/status", &[&delivery], accepted, 200).await;
+    let late = json!({ "status": "declined" });
+    let refused = witness.post(&party.api, "/v1/requests/{id}/status", &[&id], late, 409).await;
+    assert_eq!(refused["current_status"], "accepted");
+    witness.post(&party.api, "/v1/requests/{id}/status", &[&id], json!({ "status": "completed" }), 200).await;
+    for reader in [&user.api, &party.api, witness.operator()] {
+        let view = witness.get(reader, "/v1/requests/{id}", &[&id]).await;
+        assert_eq!(view["status"], "completed");
+    }
+    let refused = witness.post(&user.api, "/v1/requests/{id}/cancel", &[&id], json!({}), 409).await;
+    assert_eq!(refused["current_status"], "completed");
+}
+
+/// A request that one party wins, one that its user takes back, and some that are none.
+async fn cancelling(witness: &Witness, user: &User) {
+    let rival = witness.gateway.join("3rdparty2").await;
+    rival.wants_everything().await;
+    let request = json!({ "mode": "first-accept" });
+    let id = text(&witness.post(&user.api, "/v1/requests", &[], request, 201).await["id"]);
+    witness.gateway.routed(&id).await;
+    let won = json!({ "status": "accepted" });
+    witness.post(&rival.api, "/v1/requests/{id}/status", &[&id], won, 200).await;
+    witness.gateway.until_offer(&id, "3rdparty1", "withdrawn").await;
+    let seen = witness.get(witness.operator(), "/v1/requests/{id}", &[&id]).await;
+    assert!(seen["winner"].is_string(), "{seen:#}");
+    witness.post(&user.api, "/v1/requests/{id}/cancel", &[&id], json!({}), 200).await;
+    for reader in [&user.api, &rival.api, witness.operator()] {
+        witness.get(reader, "/v1/requests/{id}", &[&id]).await;
+    }
+    let faulty = json!({ "amount": "a lot", "items": [{ "quantity": 0 }], "surprise": 1 });
+    let problem = witness.post(&user.api, "/v1/requests", &[], faulty, 422).await;
+    assert_eq!(problem["errors"].as_array().map(Vec::len), Some(4), "{problem:#}");
+    witness.post(&rival.api, "/v1/requests", &[], json!({}), 403).await;
+    witness.post(&witness.gateway.anyone, "/v1/requests", &[], json!({}), 401).await;
+    witness.call(&rival.api, (Method::GET, "/v1/requests/{id}"), &["req_1"], None, 404).await;
+}
+
+async fn leaving(witness: &Witness, party: &Party) {
+    witness.call(witness.operator(), (Method::DELETE, "/v1/third-parties/{id}"), &[&party.id], None, 204).await;
+    witness.call(&party.api, (Method::GET, "/v1/me"), &[], None, 401).await;
+    let key = json!({ "environment": "prod" });
+    let problem = witness.post(witness.operator(), "/v1/third-parties/{id}/keys", &[&party.id], key, 409).await;
+    assert_eq!(problem["current_status"], "disabled");
+}
+
+/// Both of AWS's operations, signed, and one that is not.
+async fn put_events(witness: &Witness) {
+    let media = &operation("post", "/").value["requestBody"]["content"]["application/x-amz-json-1.1"];
+    for (name, target) in [("the article's request", "PutEvents"), ("a filter to try", "TestEventPattern")] {
+        let body = media["examples"][name]["value"].to_string();
+        let answer = signed::call(&witness.gateway, &format!("AWSEvents.{target}"), body).await;
+        witness.check("post", "/", &answer, 200);
+    }
+    let unsigned = witness.gateway.anyone.post("/", json!({})).await;
+    witness.check("post", "/", &unsigned, 400);
+}
+
+mod signed {
+    //! A call as AWS's own clients make it (Signature Version 4).
+
+    use aws_credential_types::Credentials;
+    use aws_sigv4::{
+        http_request::{SignableBody, SignableRequest, SigningParams, SigningSettings, sign},
+        sign::v4,
+    };
+    use marketplace_core::ports::Clock as _;
+    use platform_embedded::clock::SystemClock;
+    use tests::{Answer, TestGateway};
+
+    pub(super) async fn call(gateway: &TestGateway, target: &str, body: String) -> Answer {
+        let secret = std::fs::read_to_string(gateway.file("events-secret")).expect("the secret is kept");
+        let (uri, host) = (format!("{}/", gateway.url()), gateway.url().replace("http://", ""));
+        let headers = [("host", &*host), ("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
+        let identity = Credentials::new("marketplace", secret.trim(), None, None, "test").into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region("us-east-1")
+            .name("events")
+            .time(SystemClock.now().into())
+            .settings(SigningSettings::default())
+            .build()
+            .expect("all that is needed");
+        let signable = SignableRequest::new("POST", &uri, headers.into_iter(), SignableBody::Bytes(body.as_bytes()));
+        let signed = sign(signable.expect("a request"), &SigningParams::from(params)).expect("a signature");
+        let request = headers.into_iter().fold(http::Request::post(&uri), |all, (name, value)| all.header(name, value));
+        let mut request = request.body(body).expect("a request");
+        signed.into_parts().0.apply_to_request_http1x(&mut request);
+        let request = reqwest::Request::try_from(request).expect("a request");
+        Answer::to(reqwest::RequestBuilder::from_parts(reqwest::Client::new(), request)).await
+    }
+}

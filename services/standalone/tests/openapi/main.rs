@@ -1,0 +1,12 @@
+//! `schemas/openapi/marketplace.json` held against the running gateway: what is described is what is there.
+// Says to clippy, too, that all of this is test code.
+#![cfg(test)]
+
+mod answers;
+mod bodies;
+mod document;
+mod market;
+mod readme;
+mod routes;
+mod shape;
+mod sources;
