@@ -33,6 +33,8 @@ mod writer;
 
 use std::{
     fs::{self, File},
+    io,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, RwLock},
     time::{Duration, Instant},
@@ -99,6 +101,7 @@ impl Embedded {
         let lock = lock(&options.data_dir)?;
         let path = database(&options.data_dir);
         backup::forget_a_log_of_before(&path)?;
+        make_private(&path)?;
         let mut connection = connect(&path, options.cache_kib / 2)?;
         schema::migrate(&mut connection)?;
         let registry = parties::load(&connection, &options.vault)?;
@@ -155,6 +158,12 @@ fn lock(data_dir: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
+/// Makes the file, if there is none, before SQLite does: it holds password hashes and people's addresses, so that only
+/// its owner may read it, whatever folder it is in. SQLite gives its log the mode of the database.
+fn make_private(database: &Path) -> io::Result<()> {
+    File::options().create(true).append(true).mode(0o600).open(database).map(|_| ())
+}
+
 fn connect(path: &Path, cache_kib: i64) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(10))?;
@@ -174,4 +183,23 @@ fn next_sequence(connection: &Connection) -> rusqlite::Result<u64> {
         |row| row.get(0),
     )?;
     Ok(last.unsigned_abs() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_else_may_read_the_database() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let vault = Vault::new(&"a secret key of more than thirty-two characters".into()).unwrap();
+        let _store = Embedded::open(Options::new(folder.path().to_owned(), vault)).unwrap();
+        for file in ["marketplace.db", "marketplace.db-wal", "marketplace.db-shm"] {
+            let mode = fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+    }
 }
