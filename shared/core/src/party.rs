@@ -160,8 +160,8 @@ pub struct PartyDecision {
     pub add_key: Option<ApiKey>,
     /// A key to remove.
     pub revoke_key: Option<KeyId>,
-    /// What to write in the journal, with who did it.
-    pub fact: Fact,
+    /// What to write in the journal, with who did it; none when nothing changes, and then nothing else is written.
+    pub fact: Option<Fact>,
 }
 
 impl PartyCommand {
@@ -177,19 +177,26 @@ impl PartyCommand {
             };
         }
         let mut party = current.ok_or(Refusal::NotFound)?.clone();
+        if self.is_done(&party) {
+            return Ok(PartyDecision { party, add_key: None, revoke_key: None, fact: None });
+        }
         if party.state == PartyState::Disabled {
-            return match self {
-                Self::Disable => Ok(decision(id, party, ThirdPartyChange::Disabled, None, vec![], by, None)),
-                _ => Err(disabled()),
-            };
+            return Err(disabled());
         }
         let (kind, environment, fields) = self.alter(&mut party);
         let add_key = if let Self::AddKey(key) = self { Some(key) } else { None };
         let mut decided = decision(id, party, kind, environment, fields, by, add_key);
-        if let Self::RevokeKey(key_id) = self {
-            decided.revoke_key = Some(*key_id);
-        }
+        decided.revoke_key = if let Self::RevokeKey(key_id) = self { Some(*key_id) } else { None };
         Ok(decided)
+    }
+
+    /// Whether it was done before, so that doing it again is nothing to tell: ten answers of 410 are one pause.
+    fn is_done(&self, party: &Party) -> bool {
+        match self {
+            Self::Disable => party.state == PartyState::Disabled,
+            Self::Pause(environment, _) => party.environment(*environment).paused.is_some(),
+            _ => false,
+        }
     }
 
     fn alter(&self, party: &mut Party) -> (ThirdPartyChange, Option<Environment>, Vec<String>) {
@@ -205,7 +212,7 @@ impl PartyCommand {
                 (Changed, Some(*environment), vec!["delivery".to_owned()])
             }
             Self::Pause(environment, reason) => {
-                party.environment_mut(*environment).paused.get_or_insert_with(|| reason.clone());
+                party.environment_mut(*environment).paused = Some(reason.clone());
                 (Paused, Some(*environment), vec![reason.clone()])
             }
             Self::AddKey(key) => (Changed, Some(key.environment), vec!["keys".to_owned()]),
@@ -275,7 +282,7 @@ fn decision(
     add_key: Option<&ApiKey>,
 ) -> PartyDecision {
     let fact = Fact::PartyChanged { third_party: id.clone(), environment, change, fields, by: by.to_owned() };
-    PartyDecision { party, add_key: add_key.cloned(), revoke_key: None, fact }
+    PartyDecision { party, add_key: add_key.cloned(), revoke_key: None, fact: Some(fact) }
 }
 
 fn taken() -> Refusal {

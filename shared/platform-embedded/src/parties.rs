@@ -110,6 +110,12 @@ impl ApplyToParty {
 
     fn write(&self, transaction: &mut Transaction<'_>, decision: PartyDecision) -> rusqlite::Result<Party> {
         let connection = transaction.connection;
+        if let Some(remember) = &self.remember {
+            idempotency::write(connection, remember, &decision.party)?;
+        }
+        let Some(fact) = decision.fact else {
+            return Ok(decision.party);
+        };
         let newest = transaction.effects.parties.last().map(|(version, _)| *version);
         let version = newest.unwrap_or_else(|| transaction.shared.registry().routing.version()) + 1;
         stored_party::write(connection, &transaction.shared.vault, &decision.party, version)?;
@@ -117,11 +123,8 @@ impl ApplyToParty {
             write_key(connection, key)?;
             transaction.effects.keys_added.push(key.clone());
         }
-        if let Some(remember) = &self.remember {
-            idempotency::write(connection, remember, &decision.party)?;
-        }
         let sequence = transaction.next_sequence();
-        let entry = JournalEntry { sequence, request: None, at: self.at, cause: None, fact: decision.fact };
+        let entry = JournalEntry { sequence, request: None, at: self.at, cause: None, fact };
         rows::write_journal(connection, &entry)?;
         transaction.effects.happened.push(Happened { entry, request: None, detail: None });
         transaction.effects.parties.push((version, Arc::new(decision.party.clone())));

@@ -1,0 +1,138 @@
+//! The rules, each a function of a platform, and the one list of them that every platform runs.
+
+pub(crate) mod dead_letters;
+pub(crate) mod events;
+pub(crate) mod idempotency;
+pub(crate) mod inbox;
+pub(crate) mod lists;
+pub(crate) mod parties;
+pub(crate) mod requests;
+pub(crate) mod secrets;
+pub(crate) mod users;
+pub(crate) mod waiting;
+
+use crate::platform::PlatformUnderTest;
+
+/// Makes the names of all rules, and a macro that makes a test of each for a platform.
+macro_rules! rules {
+    ($($module:ident { $($rule:ident,)+ })+) => {
+        /// Every rule's name.
+        const RULES: &[&str] = &[$($(stringify!($rule),)+)+];
+
+        macro_rules! contract {
+            ($platform:ty) => {
+                $($(
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn $rule() {
+                        if $crate::suite::is_kept::<$platform>(stringify!($rule)) {
+                            let platform = <$platform as $crate::platform::PlatformUnderTest>::open().await;
+                            $crate::suite::$module::$rule(platform).await;
+                        }
+                    }
+                )+)+
+
+                #[test]
+                fn what_is_skipped_is_a_rule_and_has_a_reason() {
+                    $crate::suite::check_skips::<$platform>();
+                }
+            };
+        }
+        pub(crate) use contract;
+    };
+}
+
+rules! {
+    requests {
+        a_request_is_read_back_whole,
+        an_unknown_request_is_none,
+        what_was_answered_survives_a_restart,
+        a_request_is_stored_once,
+        who_is_refused_leaves_no_trace,
+        of_many_who_accept_at_once_one_wins,
+        commands_see_the_newest_state,
+        attempts_are_read_when_asked_for,
+        every_batch_of_a_routing_is_stored,
+        a_party_is_found_by_request,
+        a_notice_is_recorded_once,
+    }
+    lists {
+        a_users_requests_are_newest_first,
+        pages_of_requests_have_no_gap_and_no_repeat,
+        an_unknown_cursor_is_the_first_page,
+        pages_of_parties_have_no_gap_and_no_repeat,
+    }
+    inbox {
+        a_lease_gives_the_oldest_first,
+        nobody_gets_what_another_has_leased,
+        a_lease_that_ends_gives_back,
+        an_inbox_belongs_to_one_party_and_environment,
+        what_is_acknowledged_never_comes_again,
+        a_lease_is_extended_and_released,
+        another_partys_offer_is_unknown,
+        a_dead_letter_is_in_the_inbox,
+        a_withdrawal_is_in_the_inbox,
+        after_fourteen_days_nothing_is_handed_out,
+        what_a_push_has_is_not_leased,
+        a_lease_survives_a_restart,
+    }
+    waiting {
+        a_new_offer_wakes_who_waits,
+        a_released_offer_wakes_who_waits,
+        nobody_waits_longer_than_asked,
+        each_of_many_who_wait_is_woken,
+    }
+    dead_letters {
+        dead_letters_are_newest_death_first,
+        pages_of_dead_letters_have_no_gap_and_no_repeat,
+        dead_letters_are_found_by_party_and_time,
+        what_is_replayed_or_answered_is_dead_no_more,
+    }
+    parties {
+        a_party_joins_once,
+        every_change_raises_the_version,
+        a_setting_is_in_force_when_it_is_answered,
+        parties_and_keys_survive_a_restart,
+        a_key_is_found_by_its_hash,
+        a_revoked_key_works_no_more,
+        another_partys_key_cannot_be_revoked,
+        a_disabled_party_changes_no_more,
+        changes_at_the_same_time_are_all_made,
+    }
+    secrets {
+        credentials_survive_a_restart,
+        credentials_are_nowhere_in_clear_text,
+    }
+    users {
+        an_account_is_found_by_id_and_address,
+        an_address_is_taken_once,
+        an_account_is_changed,
+        an_address_is_confirmed_once,
+        accounts_survive_a_restart,
+    }
+    idempotency {
+        a_key_runs_once_at_a_time,
+        an_answer_is_kept_with_its_change,
+        an_answer_is_kept_by_itself,
+        a_refusal_is_not_kept,
+        another_body_is_a_mismatch,
+        an_answer_expires,
+        answers_of_parties_and_users_are_kept,
+    }
+    events {
+        every_fact_becomes_its_event_in_order,
+        what_happens_to_parties_is_told,
+        events_survive_a_restart,
+    }
+}
+
+/// Whether a platform keeps a rule, or says why not.
+pub(crate) fn is_kept<P: PlatformUnderTest>(rule: &str) -> bool {
+    P::SKIPS.iter().all(|(skipped, _)| *skipped != rule)
+}
+
+pub(crate) fn check_skips<P: PlatformUnderTest>() {
+    for (skipped, reason) in P::SKIPS {
+        assert!(RULES.contains(skipped), "{skipped} is not a rule");
+        assert!(reason.split_whitespace().count() >= 5, "{skipped} is skipped without a reason");
+    }
+}
