@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
     task::{JoinHandle, JoinSet},
 };
 
@@ -93,6 +94,7 @@ fn text(value: &Value) -> String {
 pub struct Reply {
     kind: Kind,
     after: Duration,
+    gate: Option<watch::Receiver<bool>>,
 }
 
 #[derive(Clone, Debug)]
@@ -106,32 +108,26 @@ impl Reply {
     /// Answers with this status.
     #[must_use]
     pub fn status(status: u16) -> Self {
-        Self { kind: Kind::Answer { status, headers: String::new(), body: String::new() }, after: Duration::ZERO }
+        Self::new(Kind::Answer { status, headers: String::new(), body: String::new() })
     }
 
     /// Answers 200 with a JSON body.
     #[must_use]
     pub fn json(body: &Value) -> Self {
-        Self {
-            kind: Kind::Answer {
-                status: 200,
-                headers: "content-type: application/json\r\n".to_owned(),
-                body: body.to_string(),
-            },
-            after: Duration::ZERO,
-        }
+        let headers = "content-type: application/json\r\n".to_owned();
+        Self::new(Kind::Answer { status: 200, headers, body: body.to_string() })
     }
 
     /// Closes the connection without an answer.
     #[must_use]
     pub fn hang_up() -> Self {
-        Self { kind: Kind::HangUp, after: Duration::ZERO }
+        Self::new(Kind::HangUp)
     }
 
     /// Never answers.
     #[must_use]
     pub fn silence() -> Self {
-        Self { kind: Kind::Silence, after: Duration::ZERO }
+        Self::new(Kind::Silence)
     }
 
     /// The same with one more header.
@@ -157,6 +153,17 @@ impl Reply {
     pub fn after(mut self, delay: Duration) -> Self {
         self.after = delay;
         self
+    }
+
+    /// The same, but not before this is true.
+    #[must_use]
+    pub fn once(mut self, gate: &watch::Sender<bool>) -> Self {
+        self.gate = Some(gate.subscribe());
+        self
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self { kind, after: Duration::ZERO, gate: None }
     }
 }
 
@@ -306,6 +313,10 @@ async fn converse(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             (state.behaviour.clone(), number)
         };
         let reply = behaviour(number, &request);
+        if let Some(mut gate) = reply.gate {
+            // A gate that is gone stays as it was.
+            drop(gate.wait_for(|open| *open).await);
+        }
         if !reply.after.is_zero() {
             tokio::time::sleep(reply.after).await;
         }
