@@ -219,3 +219,6 @@ impl State {
 fn panicked() -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure("a change panicked".into())
 }
+
+#[cfg(test)]
+mod tests;
