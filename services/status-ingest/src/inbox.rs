@@ -2,8 +2,11 @@
 
 mod input;
 mod lease;
+mod turns;
 
-use axum::{Router, extract::State, http::StatusCode, response::Response, routing::post};
+use std::sync::Arc;
+
+use axum::{Extension, Router, extract::State, http::StatusCode, response::Response, routing::post};
 use event_schema::id::DeliveryId;
 use futures::future::try_join_all;
 use http_edge::{
@@ -19,10 +22,13 @@ use marketplace_core::{
 };
 use serde::Serialize;
 
-use self::input::{Acknowledged, Extended, Released};
+use self::{
+    input::{Acknowledged, Extended, Released},
+    turns::Turns,
+};
 use crate::Deps;
 
-/// How many are changed at the same time: they share commits.
+/// How many of one party's are changed at the same time: they share commits.
 const AT_ONCE: usize = 100;
 
 pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
@@ -31,41 +37,45 @@ pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
         .route("/v1/inbox/ack", post(acknowledge::<S>))
         .route("/v1/inbox/extend", post(extend::<S>))
         .route("/v1/inbox/release", post(release::<S>))
+        .layer(Extension(Arc::<Turns>::default()))
 }
 
 async fn acknowledge<S: Store>(
     State(deps): State<Deps<S>>,
+    Extension(turns): Extension<Arc<Turns>>,
     party: PartyCaller,
     key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let ids = body.parse::<Acknowledged>()?.check()?;
     let now = deps.edge.now();
-    let job = Job { ids, party, action: InboxAction::Acknowledge, done: "acknowledged", now };
+    let job = Job { ids, party, action: InboxAction::Acknowledge, done: "acknowledged", now, turns };
     job.run(deps, key, body).await
 }
 
 async fn extend<S: Store>(
     State(deps): State<Deps<S>>,
+    Extension(turns): Extension<Arc<Turns>>,
     party: PartyCaller,
     key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let now = deps.edge.now();
     let (ids, until) = body.parse::<Extended>()?.check(now)?;
-    let job = Job { ids, party, action: InboxAction::Extend(until), done: "extended", now };
+    let job = Job { ids, party, action: InboxAction::Extend(until), done: "extended", now, turns };
     job.run(deps, key, body).await
 }
 
 async fn release<S: Store>(
     State(deps): State<Deps<S>>,
+    Extension(turns): Extension<Arc<Turns>>,
     party: PartyCaller,
     key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let ids = body.parse::<Released>()?.check()?;
     let now = deps.edge.now();
-    let job = Job { ids, party, action: InboxAction::Release, done: "released", now };
+    let job = Job { ids, party, action: InboxAction::Release, done: "released", now, turns };
     job.run(deps, key, body).await
 }
 
@@ -78,6 +88,7 @@ struct Job {
     /// The word for having done it.
     done: &'static str,
     now: Timestamp,
+    turns: Arc<Turns>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +123,7 @@ impl Job {
     async fn each<S: Store>(&self, store: &S) -> Result<Vec<OneResult<'_>>, StoreError> {
         let mut results = Vec::with_capacity(self.ids.len());
         for chunk in self.ids.chunks(AT_ONCE) {
+            let _turn = self.turns.take(&self.party.party.id).await;
             results.extend(try_join_all(chunk.iter().map(|id| self.one(store, id))).await?);
         }
         Ok(results)
