@@ -80,13 +80,13 @@ async fn parties_that_fail_in_every_way_delay_no_other() {
         let user = market.register().await;
         let mut ids = Vec::new();
         // More than are pushed to one party at a time.
-        for _ in 0..80 {
+        for _ in 0..40 {
             ids.push(user.place(json!({})).await);
         }
         for id in &ids {
             market.until_offer(id, "prompt", "delivered").await;
         }
-        assert_eq!(server.received_at("/prompt").len(), 80);
+        assert_eq!(server.received_at("/prompt").len(), 40);
         for id in &ids {
             let view = market.request(id).await;
             for broken in ["silent", "broken", "failing", "down"] {
