@@ -9,6 +9,7 @@ mod push_races;
 mod retention;
 mod script;
 mod start;
+mod waking;
 
 use std::{
     fs,

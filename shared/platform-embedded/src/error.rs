@@ -44,3 +44,24 @@ pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
 pub(crate) fn corrupt(column: usize, error: impl Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, Box::new(error))
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn trouble_with_the_disk_is_try_later_and_all_else_is_unexpected() {
+        let told = |code| store_error(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        for code in
+            [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_CANTOPEN, ffi::SQLITE_BUSY]
+        {
+            assert!(matches!(told(code), StoreError::Unavailable(_)), "{code}");
+        }
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_CONSTRAINT_PRIMARYKEY, ffi::SQLITE_MISUSE] {
+            assert!(matches!(told(code), StoreError::Unexpected(_)), "{code}");
+        }
+        assert!(matches!(store_error(rusqlite::Error::QueryReturnedNoRows), StoreError::Unexpected(_)));
+    }
+}

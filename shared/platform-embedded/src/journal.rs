@@ -99,3 +99,32 @@ fn sequence_before(connection: &Connection, at: i64) -> rusqlite::Result<u64> {
     }
     Ok(low.saturating_sub(1).unsigned_abs())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A journal whose rows have these sequences and times.
+    fn journal(rows: &[(i64, i64)]) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE journal (sequence INTEGER PRIMARY KEY, at INTEGER NOT NULL)").unwrap();
+        for row in rows {
+            connection.execute("INSERT INTO journal VALUES (?1, ?2)", *row).unwrap();
+        }
+        connection
+    }
+
+    #[test]
+    fn the_place_of_a_time_is_before_its_first_row() {
+        // Gaps as pruning leaves them, and rows of the same time.
+        let rows = [(3, 10), (4, 10), (9, 20), (10, 30), (17, 30), (40, 31)];
+        let connection = journal(&rows);
+        for at in 0..40 {
+            let place = sequence_before(&connection, at).unwrap();
+            let after = rows.iter().filter(|(sequence, _)| sequence.unsigned_abs() > place).map(|(_, time)| *time);
+            let expected = rows.iter().map(|(_, time)| *time).filter(|time| *time >= at);
+            assert!(after.eq(expected), "{at}: {place}");
+        }
+        assert_eq!(sequence_before(&journal(&[]), 5).unwrap(), 0);
+    }
+}

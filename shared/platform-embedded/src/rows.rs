@@ -169,3 +169,51 @@ pub(crate) fn write_journal(connection: &Connection, entry: &JournalEntry) -> Re
 pub(crate) fn sequence(sequence: u64) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use marketplace_core::lifecycle::OfferState;
+
+    use super::*;
+
+    /// The numbers are in every file that exists: a new value goes to the end of its list, and nothing moves.
+    #[test]
+    fn stored_numbers_never_change() {
+        let in_place = |numbers: &[i64]| numbers.iter().zip(0..).all(|(number, place)| *number == place);
+        assert!(in_place(&MODES.map(|mode| mode as i64)));
+        assert!(in_place(&MESSAGES.map(|message| message as i64)));
+        assert!(in_place(&Environment::ALL.map(|environment| environment as i64)));
+        assert!(in_place(&OfferState::ALL.map(|state| state as i64)));
+        let words = OfferState::ALL.map(OfferState::as_str);
+        assert_eq!(
+            words,
+            [
+                "pending",
+                "sent",
+                "delivered",
+                "in-progress",
+                "accepted",
+                "completed",
+                "declined",
+                "withdrawn",
+                "expired",
+                "failed"
+            ]
+        );
+        assert_eq!(Environment::ALL.map(Environment::as_str), ["prod", "test", "dev"]);
+        assert_eq!(MODES.map(Mode::as_str), ["all", "first-accept"]);
+        let messages = ["offer.created", "offer.withdrawn", "offer.reminder", "offer.expired"];
+        assert_eq!(MESSAGES.map(MessageType::as_str), messages);
+    }
+
+    #[test]
+    fn a_number_that_no_value_has_is_an_error_and_not_a_guess() {
+        let connection = Connection::open_in_memory().unwrap();
+        for number in [-1_i64, 2, i64::MAX] {
+            let picked = connection.query_row("SELECT ?1", [number], |row| pick(row, 0, &MODES));
+            assert!(matches!(picked, Err(rusqlite::Error::FromSqlConversionFailure(0, ..))), "{number}");
+        }
+        let picked = connection.query_row("SELECT 1", [], |row| pick(row, 0, &MODES));
+        assert_eq!(picked, Ok(Mode::FirstAccept));
+    }
+}

@@ -25,3 +25,77 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(connection: &Connection) -> i64 {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn an_empty_file_becomes_the_newest_and_stays_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for _ in 0..2 {
+            migrate(&mut connection).unwrap();
+            assert_eq!(usize::try_from(version(&connection)).unwrap(), MIGRATIONS.len());
+        }
+        let tables: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table'", [], |row| row.get(0))
+            .unwrap();
+        assert!(tables > 10);
+    }
+
+    #[test]
+    fn a_step_is_done_whole_or_not_at_all() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        // A table of the first step is there already: the step fails in the middle.
+        connection.execute_batch("CREATE TABLE users (id TEXT)").unwrap();
+        assert!(matches!(migrate(&mut connection), Err(OpenError::Sqlite(_))));
+        assert_eq!(version(&connection), 0);
+        let tables: Vec<String> = connection
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<rusqlite::Result<_>>()
+            .unwrap();
+        assert_eq!(tables, ["users"]);
+    }
+
+    #[test]
+    fn the_work_queries_use_an_index() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        // The queries that run all the time, against tables of any size.
+        let queries = [
+            "SELECT id FROM offers WHERE party = 'a' AND environment = 0 AND next_attempt_at <= 1 ORDER BY next_attempt_at LIMIT 1",
+            "SELECT min(next_attempt_at) FROM offers WHERE party = 'a' AND environment = 0 AND next_attempt_at > 1",
+            "SELECT id FROM offers WHERE party = 'a' AND environment = 0 AND available_at <= 1 ORDER BY available_at",
+            "SELECT party FROM offers WHERE available_at IS NOT NULL AND (party, environment) > ('a', 0) \
+             ORDER BY party, environment LIMIT 1",
+            "SELECT party FROM offers WHERE next_attempt_at IS NOT NULL AND (party, environment) > ('a', 0) \
+             ORDER BY party, environment LIMIT 1",
+            "SELECT id FROM offers WHERE dead_at IS NOT NULL AND dead_at >= 0 AND (dead_at, id) < (1, x'00') \
+             ORDER BY dead_at DESC, id DESC LIMIT 1",
+            "SELECT id FROM requests WHERE user_id = 'u' AND id < x'ff' ORDER BY id DESC LIMIT 1",
+            "SELECT sequence FROM journal WHERE request = x'00' ORDER BY sequence",
+            "SELECT sequence FROM journal WHERE sequence > 1 ORDER BY sequence LIMIT 1",
+            "SELECT key FROM idempotency WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
+        ];
+        for query in queries {
+            let plan: Vec<String> = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {query}"))
+                .unwrap()
+                .query_map([], |row| row.get(3))
+                .unwrap()
+                .collect::<rusqlite::Result<_>>()
+                .unwrap();
+            assert!(
+                plan.iter().all(|step| !step.starts_with("SCAN") && !step.contains("TEMP B-TREE")),
+                "{query}: {plan:?}"
+            );
+        }
+    }
+}

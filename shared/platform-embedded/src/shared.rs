@@ -82,3 +82,45 @@ impl Waiters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt, poll};
+
+    use super::*;
+
+    const PROD: Environment = Environment::Prod;
+
+    #[tokio::test]
+    async fn everybody_who_waits_for_an_inbox_is_woken_and_nobody_else() {
+        let waiters = Waiters::default();
+        let (books, pens): (PartyId, PartyId) = ("books".parse().unwrap(), "pens".parse().unwrap());
+        let inboxes = [waiters.inbox(&books, PROD), waiters.inbox(&books, PROD)];
+        let others = [waiters.inbox(&pens, PROD), waiters.inbox(&books, Environment::Test)];
+        let mut woken: Vec<_> = inboxes.iter().map(|inbox| Box::pin(inbox.notified())).collect();
+        let mut asleep: Vec<_> = others.iter().map(|inbox| Box::pin(inbox.notified())).collect();
+        for waiting in woken.iter_mut().chain(&mut asleep) {
+            assert!(poll!(waiting).is_pending());
+        }
+        waiters.wake(&books, PROD);
+        for waiting in woken {
+            assert!(waiting.now_or_never().is_some());
+        }
+        for waiting in asleep {
+            assert!(waiting.now_or_never().is_none());
+        }
+    }
+
+    #[test]
+    fn an_inbox_that_nobody_waits_for_any_more_is_forgotten() {
+        let waiters = Waiters::default();
+        let books: PartyId = "books".parse().unwrap();
+        waiters.wake(&books, PROD);
+        let waiting = waiters.inbox(&books, PROD);
+        waiters.wake(&books, PROD);
+        assert_eq!(waiters.inboxes.lock().unwrap().len(), 1, "somebody waits");
+        drop(waiting);
+        waiters.wake(&books, PROD);
+        assert!(waiters.inboxes.lock().unwrap().is_empty());
+    }
+}

@@ -118,6 +118,43 @@ async fn what_is_made_and_leased_in_one_commit_is_not_pushed() {
     assert!(leased_in_time > 0, "the case that this test is about came up");
 }
 
+/// One commit in which an offer is made and taken back: its party hears of neither, or of both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_made_and_withdrawn_in_one_commit_is_not_pushed() {
+    let machine = OneMachine::new();
+    pushed_to(&machine.store, "books", &json!({})).await;
+    let script = Script::at_once(|_| status(200));
+    let workers = script.start(&machine.store).await;
+    let mut never_told = 0;
+    for _ in 0..50 {
+        let request = asked(&machine.store, &json!({})).await;
+        let batch = batches(request, &["books"], at(100)).remove(0);
+        let (made, cancelled, withdrawn) = tokio::join!(
+            machine.store.apply(batch, Urgency::Ours, None),
+            machine.store.apply(Cancel { request, user: None, at: at(100) }, Urgency::Ours, None),
+            machine.store.apply(WithdrawLosers { request, cause: None, at: at(100) }, Urgency::Ours, None),
+        );
+        made.and(cancelled).unwrap();
+        assert!(!withdrawn.unwrap());
+        let id = offer_of(request, "books");
+        let told = the_offer(&machine.store, id).await.told;
+        never_told += usize::from(!told);
+        // What is offered after it is pushed after it.
+        let next = offered(&machine.store, "books", at(100)).await;
+        eventually("the next one and the withdrawal are pushed", async || {
+            let done = async |id| the_offer(&machine.store, id).await.message.is_none();
+            (done(next).await && done(id).await).then_some(())
+        })
+        .await;
+        let heard: Vec<String> =
+            script.sent().iter().filter(|sent| sent.delivery == id).map(|sent| sent.message.clone()).collect();
+        let expected: &[&str] = if told { &["offer.created", "offer.withdrawn"] } else { &[] };
+        assert_eq!(heard, expected);
+    }
+    workers.stop(LONG).await;
+    assert!(never_told > 0, "the case that this test is about came up");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_withdrawal_follows_an_offer_that_is_on_the_wire() {
     let machine = OneMachine::new();

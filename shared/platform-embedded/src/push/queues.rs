@@ -200,3 +200,87 @@ fn is_pushed_to(party: &Party, environment: Environment) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use event_schema::id::RequestId;
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const PROD: Environment = Environment::Prod;
+
+    fn due(number: u128) -> Due {
+        let party = "books".parse().unwrap();
+        let offer = Offer::new(RequestId(Uuid::from_u128(number)), party, PROD, 1, Timestamp::UNIX_EPOCH);
+        Due { offer, detail: "{}".into() }
+    }
+
+    fn started() -> (Queues, Arc<Queue>, mpsc::UnboundedReceiver<Arc<Queue>>) {
+        let queues = Queues::default();
+        let (asked, mut asks) = mpsc::unbounded_channel();
+        queues.start(asked);
+        queues.touch(&"books".parse().unwrap(), PROD);
+        let queue = asks.try_recv().unwrap();
+        (queues, queue, asks)
+    }
+
+    #[test]
+    fn each_queue_asks_for_one_worker() {
+        let (queues, queue, mut asks) = started();
+        queues.touch(&queue.party, PROD);
+        assert!(asks.try_recv().is_err(), "it has one");
+        queues.touch(&queue.party, Environment::Test);
+        assert_eq!(asks.try_recv().unwrap().environment, Environment::Test);
+        queues.stop();
+        queues.touch(&queue.party, Environment::Dev);
+        assert!(asks.try_recv().is_err(), "no worker after the end");
+        assert!(asks.is_closed());
+    }
+
+    #[test]
+    fn workers_that_are_started_again_are_asked_for_again() {
+        let (queues, queue, _) = started();
+        queues.put(&queue, due(1));
+        queues.stop();
+        let (asked, mut asks) = mpsc::unbounded_channel();
+        queues.start(asked);
+        assert!(!queues.holds(due(1).offer.delivery_id), "what the old ones held is in nobody's hands");
+        queues.touch(&queue.party, PROD);
+        assert!(!Arc::ptr_eq(&asks.try_recv().unwrap(), &queue));
+    }
+
+    #[test]
+    fn an_offer_is_in_one_pair_of_hands() {
+        let (queues, queue, _asks) = started();
+        queues.put(&queue, due(1));
+        queues.put(&queue, due(1));
+        assert_eq!(queues.held(), 1);
+        assert!(queues.hold(vec![due(1)]).is_empty(), "a queue has it");
+        assert_eq!(queues.hold(vec![due(2), due(2)]).len(), 1);
+        queues.put(&queue, due(2));
+        let popped: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|due| due.offer.delivery_id).collect();
+        assert_eq!(popped, [due(1).offer.delivery_id], "a worker has the other");
+        assert!(queues.holds(due(1).offer.delivery_id), "on the wire is still in hand");
+        queues.settle(&popped);
+        assert!(!queues.holds(due(1).offer.delivery_id));
+        queues.put(&queue, due(1));
+        assert!(queue.pop().is_some(), "and can be taken again");
+    }
+
+    #[test]
+    fn what_is_too_much_for_memory_is_left_in_the_database() {
+        let (queues, queue, _asks) = started();
+        queue.backlog.store(false, Ordering::Release);
+        for number in 0..MOST_HELD as u128 {
+            queues.put(&queue, due(number));
+        }
+        assert!(!queue.backlog.load(Ordering::Acquire));
+        queues.put(&queue, due(9_999));
+        assert!(queue.backlog.load(Ordering::Acquire), "the worker looks there later");
+        assert!(!queues.holds(due(9_999).offer.delivery_id));
+        assert_eq!(queue.clear().len(), MOST_HELD);
+        assert!(queue.is_empty());
+    }
+}
