@@ -1,8 +1,12 @@
 //! The user is told: once for each change, at confirmed addresses only, by the channels that they chose.
 
+use platform_embedded::bus::Mischief;
 use serde_json::json;
 use tests::{
-    Market, Party, TestGateway, User, in_both_modes,
+    Market, Party, TestGateway, User,
+    gateway::Setup,
+    in_both_modes,
+    mail_server::MailServer,
     market::{delivery_of, entries},
 };
 
@@ -62,6 +66,38 @@ async fn each_change_is_told_once() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn each_change_is_mailed_once() {
+    // A file that is written twice is one file; a mail that is sent twice is two.
+    let mails = MailServer::start().await;
+    let seed = Mischief::seeded(2_026);
+    let setup = Setup::default().variable("MARKETPLACE_SMTP_URL", &mails.url()).mischief(Some(seed));
+    let market = setup.start().await;
+    let party = market.join("shop").await;
+    let user = market.register().await;
+    let token = tests::eventually("the link", async || {
+        let link = mails.mails().into_iter().find(|mail| mail.contains(&user.email))?;
+        // Long lines are folded (RFC 2045 section 6.7).
+        let unfolded = link.replace("=\r\n", "").replace("=3D", "=");
+        let (_, token) = unfolded.split_once("#token=")?;
+        token.split_whitespace().next().map(str::to_owned)
+    })
+    .await;
+    market.anyone.post("/v1/users/confirm", json!({ "token": token })).await.must_be(204);
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        let id = accepted(&market, &user, &party).await;
+        party.api.post(&format!("/v1/requests/{id}/status"), json!({ "status": "completed" })).await.must_be(200);
+        ids.push(id);
+    }
+    for id in &ids {
+        told(&market, id, 2).await;
+        let about_it: Vec<_> = mails.mails().into_iter().filter(|mail| mail.contains(id.as_str())).collect();
+        assert_eq!(about_it.len(), 2, "{about_it:#?}");
+    }
+    assert_eq!(mails.mails().len(), 1 + 20);
 }
 
 #[tokio::test]

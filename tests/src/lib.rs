@@ -7,6 +7,7 @@ pub mod caller;
 pub mod clock;
 pub mod eventually;
 pub mod gateway;
+pub mod mail_server;
 pub mod mailbox;
 pub mod market;
 pub mod modes;
