@@ -113,6 +113,7 @@ impl Embedded {
             queues: Queues::default(),
             waiters: Waiters::default(),
             running: Mutex::default(),
+            opened_after: newest_time(&connection)?,
             vault: options.vault,
             _lock: lock,
         });
@@ -183,6 +184,12 @@ fn next_sequence(connection: &Connection) -> rusqlite::Result<u64> {
         |row| row.get(0),
     )?;
     Ok(last.unsigned_abs() + 1)
+}
+
+/// The time of the newest change. Times are not quite in the order of the rows, so it looks at some.
+fn newest_time(connection: &Connection) -> rusqlite::Result<i64> {
+    let newest = "SELECT coalesce(max(at), 0) FROM (SELECT at FROM journal ORDER BY sequence DESC LIMIT 1000)";
+    connection.query_row(newest, [], |row| row.get(0))
 }
 
 #[cfg(test)]

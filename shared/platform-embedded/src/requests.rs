@@ -104,7 +104,7 @@ fn load(transaction: &Transaction<'_>, request: RequestId, needs: &Needs) -> rus
         Needs::AllOffers => rows::read_offers(connection, request)?,
     };
     for offer in &mut offers {
-        offer.told |= transaction.shared.queues.holds(offer.delivery_id);
+        offer.told = offer.told || transaction.shared.may_be_known(offer);
     }
     let head = match needs {
         Needs::OfferAlone(_) => None,

@@ -7,10 +7,16 @@ use std::{
 };
 
 use event_schema::id::{Environment, PartyId};
-use marketplace_core::{party::ApiKey, routing::RoutingTable};
+use marketplace_core::{offer::Offer, party::ApiKey, routing::RoutingTable};
 use tokio::sync::Notify;
 
-use crate::{push::queues::Queues, readers::Readers, tail::Tail, vault::Vault};
+use crate::{
+    push::queues::{Queues, is_pushed_to},
+    readers::Readers,
+    rows,
+    tail::Tail,
+    vault::Vault,
+};
 
 /// Parties and keys, as they are in the database; changed only after a commit, by the writer.
 #[derive(Default)]
@@ -35,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) waiters: Waiters,
     /// Idempotency keys whose first POST is still running.
     pub(crate) running: Mutex<HashSet<[u8; 32]>>,
+    /// The time of the newest change when the store was opened, in microseconds.
+    pub(crate) opened_after: i64,
     /// Encrypts stored credentials.
     pub(crate) vault: Vault,
     /// Keeps other processes out until the last user, the writer too, is gone.
@@ -45,6 +53,18 @@ impl Shared {
     /// The registry, to read. A lock is never held across an await, so a poisoned one holds a whole value.
     pub(crate) fn registry(&self) -> RwLockReadGuard<'_, Registry> {
         self.registry.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the offer's party may have seen it, though nothing is recorded: it is being pushed now, or it was due
+    /// when the process ended before, and nobody knows what was on the wire then.
+    pub(crate) fn may_be_known(&self, offer: &Offer) -> bool {
+        let was_due = || {
+            let due = offer.message.as_ref().is_some_and(|message| message.next_attempt_at.is_some());
+            let registry = self.registry();
+            let party = registry.routing.party(&offer.party);
+            due && party.is_some_and(|party| is_pushed_to(party, offer.environment))
+        };
+        self.queues.holds(offer.delivery_id) || (rows::micros(offer.created_at) <= self.opened_after && was_due())
     }
 
     /// The registry, to change.

@@ -11,6 +11,7 @@ use std::{
 
 use event_schema::id::{DeliveryId, Environment};
 use futures::{FutureExt, future::join_all};
+use jiff::SignedDuration;
 use marketplace_core::{
     command::{
         cancel::Cancel,
@@ -31,7 +32,9 @@ use super::{
     push::{nudge, pushed_to},
     script::{Gate, Script, status},
 };
-use crate::fixture::{START, asked, at, attempted, batches, change, offer_of, offered, party_id, the_offer, use_inbox};
+use crate::fixture::{
+    START, asked, at, attempted, batches, change, join, offer, offer_of, offered, party, party_id, the_offer, use_inbox,
+};
 
 const LONG: Duration = Duration::from_secs(10);
 
@@ -176,12 +179,17 @@ async fn a_withdrawal_follows_an_offer_that_is_on_the_wire() {
     for (place, delivery) in withdrawn.iter().enumerate() {
         let request = delivery.request();
         machine.store.apply(Cancel { request, user: None, at: at(2) }, Urgency::Ours, None).await.unwrap();
-        // Some of the withdrawals have a later time than the end of the attempt that is on the wire.
-        let later = at(if place % 3 == 0 { 500 } else { 50 });
+        // Some of the withdrawals are a little later than the end of the attempt that is on the wire.
+        let later = if place % 3 == 0 { at(100) + SignedDuration::from_millis(300) } else { at(50) };
         machine.store.apply(WithdrawLosers { request, cause: None, at: later }, Urgency::Ours, None).await.unwrap();
     }
     gate.open();
-    script.clock.pass(jiff::SignedDuration::from_secs(500));
+    for delivery in &withdrawn {
+        let recorded = async || (the_offer(&machine.store, *delivery).await.attempts > 0).then_some(());
+        eventually("the attempt is recorded", recorded).await;
+    }
+    // From here on nothing but the workers themselves makes them look.
+    script.clock.pass(SignedDuration::from_secs(1));
     let sent = script.sent_at_least(40).await;
     workers.stop(LONG).await;
     let mut told: BTreeMap<DeliveryId, Vec<&str>> = BTreeMap::new();
@@ -224,7 +232,7 @@ async fn a_lease_that_ends_makes_way_for_the_push() {
     let sent = script.sent_at_least(1).await;
     assert_eq!(sent[0].delivery, released, "what was given back is pushed at once");
     assert_eq!(sent.len(), 1, "and what is leased is not");
-    script.clock.pass(jiff::SignedDuration::from_secs(60));
+    script.clock.pass(SignedDuration::from_secs(60));
     nudge(&machine.store, "books").await;
     assert_eq!(script.sent_at_least(2).await[1].delivery, kept);
     workers.stop(LONG).await;
@@ -289,7 +297,7 @@ async fn an_answer_while_the_offer_is_on_the_wire_ends_its_pushes() {
         .await;
         assert_eq!(the_offer(&machine.store, id).await.message, None);
     }
-    script.clock.pass(jiff::SignedDuration::from_hours(1));
+    script.clock.pass(SignedDuration::from_hours(1));
     nudge(&machine.store, "books").await;
     // Something that is due goes out; neither of those is.
     let next = offered(&machine.store, "books", at(102)).await;
@@ -299,4 +307,29 @@ async fn an_answer_while_the_offer_is_on_the_wire_ends_its_pushes() {
     assert_eq!(machine.store.apply(stray, Urgency::Ours, None).await.unwrap(), None);
     assert_eq!(the_offer(&machine.store, answered).await.state, OfferState::Accepted);
     workers.stop(LONG).await;
+}
+
+/// Nobody knows whether a push arrived that was on the wire when the process was killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_withdrawal_follows_an_offer_that_was_on_the_wire_in_the_crash() {
+    let machine = OneMachine::new();
+    pushed_to(&machine.store, "books", &json!({})).await;
+    join(&machine.store, party("polls")).await;
+    let request = asked(&machine.store, &json!({})).await;
+    offer(&machine.store, request, &["books", "polls"], at(1)).await;
+    let cut_off = Script::new(|_| std::future::pending().boxed());
+    let workers = cut_off.start(&machine.store).await;
+    cut_off.sent_at_least(1).await;
+    workers.stop(Duration::ZERO).await;
+
+    let machine = machine.again();
+    machine.store.apply(Cancel { request, user: None, at: at(2) }, Urgency::Ours, None).await.unwrap();
+    machine.store.apply(WithdrawLosers { request, cause: None, at: at(2) }, Urgency::Ours, None).await.unwrap();
+    let script = Script::at_once(|_| status(200));
+    let workers = script.start(&machine.store).await;
+    let sent = script.sent_at_least(1).await;
+    workers.stop(LONG).await;
+    assert_eq!((sent[0].message.as_str(), sent[0].delivery), ("offer.withdrawn", offer_of(request, "books")));
+    let polls = the_offer(&machine.store, offer_of(request, "polls")).await;
+    assert_eq!((polls.told, polls.message), (false, None), "it never leased it");
 }

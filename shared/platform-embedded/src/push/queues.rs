@@ -193,7 +193,7 @@ impl Queues {
 }
 
 /// Whether messages are pushed there, or wait in the inbox.
-fn is_pushed_to(party: &Party, environment: Environment) -> bool {
+pub(crate) fn is_pushed_to(party: &Party, environment: Environment) -> bool {
     matches!(party.environment(environment).delivery, DeliverySettings::Push(_))
 }
 
