@@ -9,10 +9,11 @@ use event_schema::{id::Environment, words::MessageType};
 use futures::{FutureExt, future::join_all};
 use jiff::SignedDuration;
 use marketplace_core::{
+    command::push::Disposition,
     lifecycle::OfferState,
     offer::message_id,
     party::{PartyCommand, PartyPatch},
-    ports::{Clock, DeadLetterQuery, DeadLetters, PageQuery, RequestStore},
+    ports::{Clock, DeadLetterQuery, DeadLetters, PageQuery, RequestStore, Urgency},
 };
 use platform_embedded::Embedded;
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use super::{
     OneMachine,
     script::{Gate, Script, status, status_after, timeout},
 };
-use crate::fixture::{START, at, change, join, offered, party, party_id, push_settings, the_offer};
+use crate::fixture::{START, at, attempted, change, join, offered, party, party_id, push_settings, the_offer};
 
 const LONG: Duration = Duration::from_secs(10);
 
@@ -90,7 +91,7 @@ async fn one_that_hangs_delays_no_other() {
     }
     let workers = script.start(&machine.store).await;
     // The slow ones come first, and more of them than may be on the wire, or in memory, at once.
-    let slow = join_all((0..400).map(|number| offered(&machine.store, names[number % 2], START))).await;
+    let slow = join_all((0..700).map(|number| offered(&machine.store, names[number % 2], START))).await;
     let quick = join_all((0..90).map(|number| offered(&machine.store, names[2 + number % 3], START))).await;
     let quick: BTreeSet<_> = quick.into_iter().collect();
     eventually("the others are served", async || {
@@ -101,10 +102,10 @@ async fn one_that_hangs_delays_no_other() {
     let on_the_wire = |name: &str| script.sent().iter().filter(|sent| sent.party == name).count();
     assert!((1..=32).contains(&on_the_wire("slow-1")), "{}", on_the_wire("slow-1"));
     gate.open();
-    script.sent_at_least(490).await;
+    script.sent_at_least(790).await;
     workers.stop(LONG).await;
     let sent: Vec<_> = script.sent().iter().map(|sent| sent.delivery).collect();
-    assert_eq!(sent.len(), 490, "each once");
+    assert_eq!(sent.len(), 790, "each once");
     assert_eq!(sent.into_iter().collect::<BTreeSet<_>>(), slow.into_iter().chain(quick).collect());
 }
 
@@ -260,4 +261,39 @@ async fn settings_decide_from_the_moment_they_are_answered() {
     assert_eq!(leased.iter().map(|leased| leased.offer.delivery_id).collect::<Vec<_>>(), [last]);
     workers.stop(LONG).await;
     assert_eq!(script.sent().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_of_any_length_goes_out_once() {
+    let machine = OneMachine::new();
+    pushed_to(&machine.store, "books", &json!({})).await;
+    // More than is taken from the database at a time, and more than is held in memory.
+    let offers = join_all((0..700).map(|_| offered(&machine.store, "books", START))).await;
+    let script = Script::at_once(|_| status(200));
+    let workers = script.start(&machine.store).await;
+    let sent = script.sent_at_least(700).await;
+    workers.stop(LONG).await;
+    assert_eq!(sent.len(), 700, "each once");
+    let sent: BTreeSet<_> = sent.iter().map(|sent| sent.delivery).collect();
+    assert_eq!(sent, offers.into_iter().collect());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_that_was_due_later_comes_after_a_restart() {
+    let machine = OneMachine::new();
+    pushed_to(&machine.store, "books", &json!({})).await;
+    let later = offered(&machine.store, "books", START).await;
+    let soon = at(100) + SignedDuration::from_millis(300);
+    let failed = attempted(later, Disposition::RetryAt(soon), at(99));
+    machine.store.apply(failed, Urgency::Ours, None).await.unwrap();
+    let now = offered(&machine.store, "books", START).await;
+
+    let machine = machine.again();
+    let script = Script::at_once(|_| status(200));
+    let workers = script.start(&machine.store).await;
+    assert_eq!(script.sent_at_least(1).await[0].delivery, now);
+    // From here on nothing but the worker itself makes it look.
+    script.clock.pass(SignedDuration::from_secs(1));
+    assert_eq!(script.sent_at_least(2).await[1].delivery, later);
+    workers.stop(LONG).await;
 }
