@@ -297,3 +297,32 @@ async fn a_retry_that_was_due_later_comes_after_a_restart() {
     assert_eq!(script.sent_at_least(2).await[1].delivery, later);
     workers.stop(LONG).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_fit_into_memory_is_fetched_later() {
+    let machine = OneMachine::new();
+    pushed_to(&machine.store, "books", &json!({})).await;
+    let gate = Gate::shut();
+    let answered = std::sync::atomic::AtomicUsize::new(0);
+    let script = Script::new({
+        let gate = gate.clone();
+        move |_| {
+            let early = answered.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 3;
+            if early { async { status(200) }.boxed() } else { gate.then(status(200)) }
+        }
+    });
+    let workers = script.start(&machine.store).await;
+    // By the third, the worker has looked into the database and found nothing there.
+    for _ in 0..3 {
+        let early = offered(&machine.store, "books", START).await;
+        eventually("it is delivered", async || {
+            (the_offer(&machine.store, early).await.state == OfferState::Delivered).then_some(())
+        })
+        .await;
+    }
+    join_all((0..500).map(|_| offered(&machine.store, "books", START))).await;
+    gate.open();
+    let sent = script.sent_at_least(503).await;
+    workers.stop(LONG).await;
+    assert_eq!(sent.iter().map(|sent| sent.delivery).collect::<BTreeSet<_>>().len(), 503, "each once");
+}

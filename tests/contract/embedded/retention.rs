@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use event_schema::{id::DeliveryId, kind::EventKind, words::AnswerStatus};
@@ -204,14 +204,13 @@ async fn nobody_waits_for_the_sweep() {
     eventually("it is read", read).await;
     let store = machine.store.clone();
     let sweeping = tokio::spawn(async move { sweep(&store, at(999 * DAY), retention()).await });
-    let mut slowest = Duration::ZERO;
+    let mut answered = 0;
     while !sweeping.is_finished() {
-        let started = Instant::now();
         machine.store.apply(create("user-1", &json!({}), START), Urgency::Caller, None).await.unwrap();
-        slowest = slowest.max(started.elapsed());
+        answered += 1;
     }
     sweeping.await.unwrap().unwrap();
-    // The whole sweep takes fifteen pauses at least; no caller waits for more than one step.
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    // Fifteen steps, and callers come in between: behind one long step no more than one or two would.
+    assert!(answered >= 5, "{answered} callers were answered meanwhile");
     bus.stop(LONG).await;
 }
