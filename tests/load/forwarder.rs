@@ -23,7 +23,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use crate::thread;
+use crate::thread::Thread;
 
 /// How many requests each thread has on their way to the sink at once.
 const LANES: usize = 32;
@@ -64,9 +64,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         listeners.push(listen(address)?);
     }
     let endpoints: Arc<[Url]> = arguments.endpoints.into();
-    for listener in listeners {
-        // A thread that ends early shows in what is not delivered.
-        let _ended = thread::run("forwarder", serve(listener, endpoints.clone()))?;
+    let threads: Vec<Thread> = listeners.iter().map(|_| Thread::start("forwarder")).collect::<Result<_, _>>()?;
+    for (thread, listener) in threads.iter().zip(listeners) {
+        // Should one end early, that shows in what is not delivered.
+        thread.handle().spawn(serve(listener, endpoints.clone()));
     }
     announce(address);
     tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;

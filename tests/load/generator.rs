@@ -9,9 +9,9 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tokio::{sync::oneshot, task::JoinSet};
+use tokio::task::{JoinHandle, JoinSet};
 
-use crate::{http::Connection, ledger::Ledger, request::Template, thread};
+use crate::{http::Connection, ledger::Ledger, request::Template, thread::Thread};
 
 /// A system under load: where it listens, and the credentials of those who call it.
 #[derive(Clone, Debug)]
@@ -39,18 +39,15 @@ impl Target {
 /// A running load.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
-    ended: oneshot::Receiver<anyhow::Result<()>>,
+    ended: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Load {
     /// Starts it with a fixed number of callers, each with a connection that it keeps.
-    ///
-    /// # Errors
-    /// There is no thread for it.
-    pub(crate) fn start(target: Target, ledger: Arc<Ledger>, callers: usize) -> anyhow::Result<Self> {
+    pub(crate) fn start(thread: &Thread, target: Target, ledger: Arc<Ledger>, callers: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let ended = thread::run("load", all(target, ledger, callers, stop.clone()))?;
-        Ok(Self { stop, ended })
+        let ended = thread.handle().spawn(all(target, ledger, callers, stop.clone()));
+        Self { stop, ended }
     }
 
     /// Lets every caller get its last answer.
@@ -59,7 +56,7 @@ impl Load {
     /// A caller's connection failed at any time.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.stop.store(true, Ordering::Relaxed);
-        self.ended.await.context("the load's thread ended")?
+        self.ended.await?
     }
 }
 

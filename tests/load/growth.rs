@@ -19,6 +19,7 @@ use crate::{
     process::{self, Gateway},
     report::{Goal, Report, Unit, say},
     sink::Sink,
+    thread::Thread,
 };
 
 /// What the small store holds.
@@ -37,7 +38,8 @@ const POLLER: &str = "poller";
 pub(crate) async fn run(binary: &Path, stored: usize, samples: usize, report: &mut Report) -> anyhow::Result<()> {
     say(format_args!("\ngrowth, {stored} stored requests against {FEW}:"));
     let ledger = Arc::new(Ledger::new(4 * samples + 16, 1));
-    let sink = Sink::start(ledger.clone()).await?;
+    let thread = Thread::start("sink")?;
+    let sink = Sink::start(&thread, ledger.clone()).await?;
     let folder = process::folder()?;
     let many = folder.path().join("many");
     let mut sites =

@@ -22,6 +22,7 @@ use crate::{
     report::{Goal, Report, Unit, say},
     request::Template,
     sink::Sink,
+    thread::Thread,
 };
 
 /// The pause between two requests.
@@ -49,7 +50,8 @@ struct Times {
 /// One of them fails, or a delivery does not come.
 pub(crate) async fn run(binary: &Path, samples: usize, report: &mut Report) -> anyhow::Result<()> {
     let ledger = Arc::new(Ledger::new(2 * (samples + WARM_UP), 1));
-    let mut sink = Sink::telling(ledger.clone()).await?;
+    let thread = Thread::start("sink")?;
+    let mut sink = Sink::telling(&thread, ledger.clone()).await?;
     let endpoint: Url = sink.endpoint(0).parse()?;
     let forwarder = Server::forwarder(&[endpoint]).await?;
     let folder = process::folder()?;

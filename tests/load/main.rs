@@ -44,7 +44,7 @@ struct Arguments {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     rounds: u32,
     /// How many requests are under way at once.
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 128)]
     callers: usize,
     /// How many single requests are timed.
     #[arg(long, default_value_t = 1_000)]

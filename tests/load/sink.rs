@@ -2,14 +2,13 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use anyhow::Context as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::{mpsc, oneshot},
+    sync::mpsc,
 };
 
-use crate::{http, ledger::Ledger, request, thread};
+use crate::{http, ledger::Ledger, request, thread::Thread};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
@@ -21,11 +20,10 @@ pub(crate) struct Arrival {
     pub(crate) at: Instant,
 }
 
-/// The running server; ends when it is dropped.
+/// The running server; ends with the thread that it runs on.
 pub(crate) struct Sink {
     address: SocketAddr,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
-    _stop: oneshot::Sender<()>,
 }
 
 #[derive(Clone)]
@@ -39,34 +37,26 @@ impl Sink {
     ///
     /// # Errors
     /// There is no free port.
-    pub(crate) async fn start(ledger: Arc<Ledger>) -> anyhow::Result<Self> {
-        Self::run(ledger, false).await
+    pub(crate) async fn start(thread: &Thread, ledger: Arc<Ledger>) -> anyhow::Result<Self> {
+        Self::run(thread, ledger, false).await
     }
 
     /// Starts one that also tells of every arrival.
     ///
     /// # Errors
     /// There is no free port.
-    pub(crate) async fn telling(ledger: Arc<Ledger>) -> anyhow::Result<Self> {
-        Self::run(ledger, true).await
+    pub(crate) async fn telling(thread: &Thread, ledger: Arc<Ledger>) -> anyhow::Result<Self> {
+        Self::run(thread, ledger, true).await
     }
 
-    async fn run(ledger: Arc<Ledger>, tells: bool) -> anyhow::Result<Self> {
+    async fn run(thread: &Thread, ledger: Arc<Ledger>, tells: bool) -> anyhow::Result<Self> {
         let (tell, arrivals) = mpsc::unbounded_channel();
-        let (stop, stopped) = oneshot::channel();
-        let (ready, bound) = oneshot::channel();
         let book = Book { ledger, arrivals: tells.then_some(tell) };
-        // The end of this server shows in what does not arrive.
-        let _ended = thread::run("sink", async move {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-            let _ = ready.send(listener.local_addr()?);
-            tokio::select! {
-                served = serve(listener, book) => served,
-                _ = stopped => Ok(()),
-            }
-        })?;
-        let address = bound.await.context("the sink did not start")?;
-        Ok(Self { address, arrivals, _stop: stop })
+        let listener = thread.handle().spawn(TcpListener::bind(("127.0.0.1", 0))).await??;
+        let address = listener.local_addr()?;
+        // Should it end early, that shows in what does not arrive.
+        thread.handle().spawn(serve(listener, book));
+        Ok(Self { address, arrivals })
     }
 
     /// The endpoint at which the delivery with this place among those of its request is to arrive.

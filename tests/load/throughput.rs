@@ -18,6 +18,7 @@ use crate::{
     process::{self, Gateway, Server, Usage},
     report::{Goal, Report, Unit, say},
     sink::Sink,
+    thread::Thread,
 };
 
 /// How long a system is under load before anything is counted.
@@ -108,7 +109,9 @@ pub(crate) async fn run(binary: &Path, plan: Plan, report: &mut Report) -> anyho
     let seconds = 2 * u64::from(plan.rounds) * (plan.window + WARM_UP).as_secs();
     let room = usize::try_from(seconds * MOST_PER_SECOND)?;
     let ledger = Arc::new(Ledger::new(room, fan_out));
-    let sink = Sink::start(ledger.clone()).await?;
+    // The load and the sink share a thread: apart, each would sleep more, and be woken at the systems' expense.
+    let thread = Thread::start("load")?;
+    let sink = Sink::start(&thread, ledger.clone()).await?;
     let endpoints: Vec<Url> = (0..fan_out).map(|place| sink.endpoint(place).parse()).collect::<Result<_, _>>()?;
     let forwarder = Server::forwarder(&endpoints).await?;
     let folder = process::folder()?;
@@ -121,8 +124,8 @@ pub(crate) async fn run(binary: &Path, plan: Plan, report: &mut Report) -> anyho
     say(format_args!("\nfan-out {fan_out}, {} callers, {} s a round:", plan.callers, plan.window.as_secs()));
     let (mut forwarded, mut gated) = (Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
-        forwarded.push(round("forwarder", &forwarder, &to_forwarder, plan, &ledger).await?);
-        gated.push(round("gateway", &gateway.server, &to_gateway, plan, &ledger).await?);
+        forwarded.push(round(("forwarder", &forwarder), &thread, &to_forwarder, plan, &ledger).await?);
+        gated.push(round(("gateway", &gateway.server), &thread, &to_gateway, plan, &ledger).await?);
     }
     conclude(plan, &forwarded, &gated, report);
     let (mine, its) = (gateway.server.usage()?, forwarder.usage()?);
@@ -133,13 +136,13 @@ pub(crate) async fn run(binary: &Path, plan: Plan, report: &mut Report) -> anyho
 }
 
 async fn round(
-    name: &str,
-    server: &Server,
+    (name, server): (&str, &Server),
+    thread: &Thread,
     target: &Target,
     plan: Plan,
     ledger: &Arc<Ledger>,
 ) -> anyhow::Result<Round> {
-    let load = Load::start(target.clone(), ledger.clone(), plan.callers)?;
+    let load = Load::start(thread, target.clone(), ledger.clone(), plan.callers);
     sleep(WARM_UP).await;
     let (began, before, cpu_before) = (Instant::now(), ledger.counts(), Cpu::now(server)?);
     sleep(plan.window).await;
