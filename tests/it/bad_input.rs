@@ -411,5 +411,8 @@ async fn calls_of_the_aws_wire_without_a_signature_are_refused_in_awss_way() {
         assert_eq!(answer.status, 400, "{}", answer.text);
         assert!(answer.json()["__type"].is_string(), "{}", answer.text);
     }
+    for method in [Method::GET, Method::PUT, Method::TRACE] {
+        Answer::to(scene.market.operator.request(method, "/")).await.refused(404);
+    }
     assert_eq!(scene.all().await, before);
 }

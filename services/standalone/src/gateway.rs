@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, routing::post_service};
 use http_edge::{
     edge::{Edge, OperatorToken},
     finish::finish,
@@ -232,7 +232,7 @@ impl Parts {
             .merge(operations::routes(self.store.clone()));
         let rest = finish(rest, self.clock.clone(), self.randomness.clone());
         // The wire answers in AWS's shape, errors and limits too.
-        Ok(wire.fallback_service(rest))
+        Ok(Router::new().route("/", post_service(wire).fallback_service(rest.clone())).fallback_service(rest))
     }
 
     /// Who is calling, for all services alike.

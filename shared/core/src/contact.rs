@@ -36,6 +36,15 @@ pub fn parse_email(text: &str) -> Result<String, ContactFault> {
     valid.then(|| text.to_ascii_lowercase()).ok_or(ContactFault::Email)
 }
 
+/// Whether a character has no place in a name: it ends lines, or turns the text around it into something that reads
+/// otherwise (controls; Unicode Standard Annex 9, explicit directional formatting characters; the byte order mark).
+/// Joiners stay: some scripts need them.
+#[must_use]
+pub fn is_unfit_for_names(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{200B}')
+}
+
 /// RFC 5322 section 3.2.3, `atom` without comments.
 fn is_atom(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);

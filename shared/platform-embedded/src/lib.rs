@@ -40,6 +40,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use marketplace_core::ports::StoreError;
 use rusqlite::Connection;
 
 pub use self::{
@@ -123,12 +124,24 @@ impl Embedded {
         Ok(Self { shared, writer, _checkpoints: Arc::new(checkpoints) })
     }
 
-    /// Whether the database answers; for readiness probes.
+    /// Whether the database can be read and written; for readiness probes.
     ///
     /// # Errors
-    /// It does not.
-    pub async fn check(&self) -> Result<(), marketplace_core::ports::StoreError> {
-        self.shared.readers.read(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await
+    /// It cannot, or callers are turned away since too much is waiting.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        if self.writer.waiting() == self.writer.room() {
+            return Err(StoreError::Unavailable("too much is waiting to be written"));
+        }
+        self.shared.readers.read(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await?;
+        self.write_bus(|transaction| {
+            // Comes to nothing, but SQLite has to write what it comes to.
+            let connection = transaction.connection;
+            connection
+                .prepare_cached("INSERT INTO notices (request, sequence, channel) VALUES (x'', 0, '')")?
+                .execute([])?;
+            connection.prepare_cached("DELETE FROM notices WHERE request = x''")?.execute([]).map(drop)
+        })
+        .await
     }
 }
 

@@ -51,6 +51,11 @@ impl Writer {
         Ok(Self { jobs })
     }
 
+    /// How many jobs may wait.
+    pub(crate) fn room(&self) -> usize {
+        self.jobs.max_capacity()
+    }
+
     /// How many jobs wait.
     pub(crate) fn waiting(&self) -> usize {
         self.jobs.max_capacity() - self.jobs.capacity()

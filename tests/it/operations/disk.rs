@@ -53,6 +53,7 @@ async fn a_full_disk_is_a_503_and_nothing_is_lost() {
         answer.refused(503);
         assert!(answer.header("retry-after").is_some());
     }
+    market.operator.get("/readyz").await.refused(503);
     // Nothing of that happened, and what is there can be read.
     assert_eq!(market.request(&before[0]).await["status"], "offered");
     assert_eq!(market.request(&before[1]).await["status"], "offered");
@@ -66,6 +67,7 @@ async fn a_full_disk_is_a_503_and_nothing_is_lost() {
         (answer.status == 201).then_some(())
     })
     .await;
+    market.operator.get("/readyz").await.must_be(200);
     for id in &before {
         market.until_offer(id, "pushed", "delivered").await;
     }

@@ -95,7 +95,7 @@ fn note<T>(faults: &mut Vec<Fault>, result: Result<T, Fault>) -> Option<T> {
 fn name(text: &str) -> Result<String, Fault> {
     let text = text.trim();
     let sized = (1..=MAX_NAME).contains(&text.chars().count());
-    if !sized || text.chars().any(char::is_control) {
+    if !sized || text.chars().any(contact::is_unfit_for_names) {
         let rule = format!("must have 1 to {MAX_NAME} characters, and none that controls");
         return Err(Fault::new("/name", rule));
     }
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_fault_of_a_new_party_is_named() {
-        let body = json!({ "id": "ab", "name": "\u{7}", "contact_email": "nobody", "scope": { "detail": 1 } });
+        let body = json!({ "id": "ab", "name": "\u{feff}Books", "contact_email": "nobody", "scope": { "detail": 1 } });
         assert_eq!(pointers(new_party(body).err()), ["/name", "/contact_email", "/scope/detail"]);
     }
 

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// Headers that say how the message travels or what it is: a key in one of them would break the request.
 ///
-/// Hop-by-hop and framing headers (RFC 9110, 7.6.1; RFC 9112, 6), and those that EventBridge removes or
-/// sets itself (AWS, "API destinations as targets in Amazon EventBridge").
-const RESERVED: [&str; 21] = [
+/// Hop-by-hop and framing headers (RFC 9110, 7.6.1; RFC 9112, 6), those that EventBridge removes or
+/// sets itself (AWS, "API destinations as targets in Amazon EventBridge"), and those that say where a call is from.
+const RESERVED: [&str; 23] = [
     "accept",
     "accept-encoding",
     "cache-control",
@@ -24,16 +24,19 @@ const RESERVED: [&str; 21] = [
     "origin",
     "pragma",
     "range",
+    "set-cookie",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
     "user-agent",
     "via",
+    "x-real-ip",
 ];
 
 /// Families of such headers; `webhook-` is ours (Standard Webhooks).
-const RESERVED_PREFIXES: [&str; 6] = ["access-control-", "content-", "if-", "proxy-", "sec-", "webhook-"];
+const RESERVED_PREFIXES: [&str; 7] =
+    ["access-control-", "content-", "if-", "proxy-", "sec-", "webhook-", "x-forwarded-"];
 
 /// A legal header name (RFC 9110, 5.1) that is free for an API key, as the party wrote it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
