@@ -94,7 +94,7 @@ fn encode(id: Uuid, answer: Result<Value, WireError>) -> Response {
         Ok(body) => (StatusCode::OK, None, body),
         Err(error) => {
             let code = error.code();
-            tracing::info!(request.id = %request_id, error.code = code, "call refused");
+            tracing::info!(call.id = %request_id, error.code = code, "call refused");
             (error.status(), Some(code), json!({ "__type": code, "message": error.to_string() }))
         }
     };

@@ -11,6 +11,7 @@ use event_schema::id::{Environment, RequestId, UserId};
 use http_edge::{
     body::JsonBody,
     caller::{Caller, Person, UserCaller},
+    finish::correlate,
     idempotency::{self, Admitted, IdempotencyKey},
     page::{self, ListQuery},
     path::PathId,
@@ -51,6 +52,7 @@ async fn create<S: Store>(
         Admitted::Done(answer) => return Ok(answer),
     };
     let id = RequestId(deps.edge.randomness.uuid(now));
+    correlate(id);
     let created = move || idempotency::answer(StatusCode::CREATED, format!(r#"{{"id":"{id}","status":"new"}}"#));
     let remember = ticket.remember(move |(): &()| created());
     let command = Create { id, request, at: now };
@@ -88,6 +90,7 @@ async fn read<S: Store>(
     caller: Caller,
     PathId(id): PathId<RequestId>,
 ) -> Result<Response, Problem> {
+    correlate(id);
     let attempts = !matches!(caller, Caller::User(_));
     let record = deps.edge.store.request(id, attempts).await?.ok_or_else(Problem::not_found)?;
     let view = seen_by(&caller, &record).ok_or_else(Problem::not_found)?;
@@ -115,6 +118,7 @@ async fn cancel<S: Store>(
     PathId(id): PathId<RequestId>,
     body: JsonBody,
 ) -> Result<Response, Problem> {
+    correlate(id);
     let Nothing {} = body.parse_optional()?;
     let now = deps.edge.now();
     let ticket = match key.admit(&deps.edge.store, &person, body.bytes(), now).await? {

@@ -132,7 +132,7 @@ where
         return Ok(false);
     }
     deps.notices.send(&notice).await?;
-    tracing::info!(request.id = %request, event.id = %story.update.metadata.event_id, %channel, "the user was told");
+    tracing::info!(correlation.id = %request, event.id = %story.update.metadata.event_id, %channel, "the user was told");
     let record = RecordNotice { request, sequence, channel: channel.as_str(), at: deps.clock.now() };
     deps.store.apply(record, Urgency::Ours, None).await?;
     Ok(true)

@@ -1,6 +1,13 @@
 //! The whole gateway in one process: opened, wired, served and drained.
 
-use std::{io, net::SocketAddr, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Router, routing::post_service};
 use http_edge::{
@@ -56,8 +63,8 @@ impl Default for Options {
 pub enum StartError {
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] io::Error),
-    #[error("the data folder cannot be used")]
-    DataDir(#[source] io::Error),
+    #[error("the data folder {0} cannot be used")]
+    DataDir(PathBuf, #[source] io::Error),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error("MARKETPLACE_SECRET_KEY cannot be used")]
@@ -111,7 +118,7 @@ impl Gateway {
         let listener =
             TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
-        let secrets = Secrets::load(&config).map_err(StartError::DataDir)?;
+        let secrets = Secrets::load(&config).map_err(|error| StartError::DataDir(config.data_dir.clone(), error))?;
         let parts = Parts::open(&config, &secrets, address)?;
         let (stop, mut stopped) = watch::channel(false);
         let app = parts.app(&config, &secrets, stop.subscribe())?;
@@ -126,7 +133,7 @@ impl Gateway {
         let push = PushDeps { push: sender, clock: clock.clone(), randomness };
         let workers = PushWorkers::start(parts.store.clone(), push).await?;
         let sweeper = Sweeper::start(parts.store.clone(), clock, config.retention);
-        let listener = PatientListener(listener);
+        let listener = PatientListener::new(listener);
         let draining = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
@@ -189,7 +196,8 @@ impl Parts {
         let store = Embedded::open(platform_embedded::Options::new(folder.to_owned(), vault))?;
         let public_url = config.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
         let public_url: Arc<str> = public_url.trim_end_matches('/').into();
-        let identity = LocalIdentity::open(&folder.join("token-key"), &public_url).map_err(StartError::DataDir)?;
+        let identity = LocalIdentity::open(&folder.join("token-key"), &public_url)
+            .map_err(|error| StartError::DataDir(folder.to_owned(), error))?;
         Ok(Self {
             store,
             clock: Arc::new(SystemClock),
@@ -232,7 +240,7 @@ impl Parts {
             .merge(operations::routes(self.store.clone()));
         let rest = finish(rest, self.clock.clone(), self.randomness.clone());
         // The wire answers in AWS's shape, errors and limits too.
-        Ok(Router::new().route("/", post_service(wire).fallback_service(rest.clone())).fallback_service(rest))
+        Ok(Router::new().route_service("/", post_service(wire).fallback_service(rest.clone())).fallback_service(rest))
     }
 
     /// Who is calling, for all services alike.

@@ -7,6 +7,7 @@ use event_schema::id::{DeliveryId, PartyId, RequestId};
 use http_edge::{
     body::JsonBody,
     caller::PartyCaller,
+    finish::correlate,
     idempotency::{self, Admitted, IdempotencyKey},
     path::PathId,
     problem::Problem,
@@ -52,6 +53,10 @@ async fn answer<S: Store>(
     target: Target,
     body: JsonBody,
 ) -> Result<Response, Problem> {
+    correlate(match target {
+        Target::Delivery(delivery) => delivery.request(),
+        Target::Request(request) => request,
+    });
     let StatusBody { status, reason, details } = body.parse::<StatusBody>()?.check()?;
     let (store, now) = (deps.edge.store, deps.edge.clock.now());
     let ticket = match key.admit(&store, &caller, body.bytes(), now).await? {

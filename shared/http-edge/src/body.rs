@@ -94,7 +94,7 @@ impl<T: Send + Sync> FromRequest<T> for JsonBody {
         if !may_be_json(&parts.headers) {
             return Err(Problem::media_type());
         }
-        if asks_before_sending_too_much(&parts.headers) {
+        if is_hopeless(&parts.headers) {
             return Err(Problem::too_large(MAX_BYTES));
         }
         let read = tokio::time::timeout(PATIENCE, read(body));
@@ -122,10 +122,12 @@ fn may_be_json(headers: &HeaderMap) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// A client that waits for leave to send (RFC 9110 section 10.1.1) is told at once.
-fn asks_before_sending_too_much(headers: &HeaderMap) -> bool {
+/// A client that waits for leave to send (RFC 9110 section 10.1.1) is told at once, and so is one that would send more
+/// than is thrown away.
+fn is_hopeless(headers: &HeaderMap) -> bool {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    headers.contains_key(header::EXPECT) && length.is_some_and(|length| length > MAX_BYTES)
+    let most = if headers.contains_key(header::EXPECT) { MAX_BYTES } else { DISCARDED_BYTES };
+    length.is_some_and(|length| length > most)
 }
 
 async fn read(mut body: Body) -> Result<Bytes, Problem> {

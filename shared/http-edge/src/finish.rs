@@ -10,9 +10,10 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+use event_schema::id::RequestId;
 use marketplace_core::ports::{Clock, Randomness};
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::Instrument;
+use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
 use crate::problem::Problem;
@@ -42,6 +43,11 @@ pub fn finish(routes: Router, clock: Arc<dyn Clock>, randomness: Arc<dyn Randomn
         .layer(middleware::from_fn_with_state(Ids { clock, randomness }, observe))
 }
 
+/// Says in the log which request the present call is about: the id that its events have as `correlation_id`.
+pub fn correlate(request: RequestId) {
+    Span::current().record("correlation.id", field::display(request));
+}
+
 /// The span says what was called and never with what: addresses hold no secrets, queries and headers may.
 async fn observe(State(ids): State<Ids>, request: Request, next: Next) -> Response {
     let id = ids.next();
@@ -49,7 +55,8 @@ async fn observe(State(ids): State<Ids>, request: Request, next: Next) -> Respon
     let known = path.clone();
     let span = tracing::info_span!(
         "http",
-        request.id = %id,
+        call.id = %id,
+        correlation.id = field::Empty,
         method = %request.method(),
         path = path.as_ref().map_or("", MatchedPath::as_str),
     );

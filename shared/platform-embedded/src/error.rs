@@ -5,6 +5,8 @@ use std::{error::Error, io};
 use marketplace_core::ports::StoreError;
 use rusqlite::ErrorCode;
 
+use crate::vault::VaultError;
+
 /// Why the data folder could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -19,6 +21,12 @@ pub enum OpenError {
     /// Another process has the folder open.
     #[error("another process uses this data folder")]
     InUse,
+    /// The secret key is not the one that the stored credentials were sealed with.
+    #[error(
+        "third parties' stored credentials were encrypted with another key: set MARKETPLACE_SECRET_KEY to it, or put the \
+         file `secret-key` of the gateway that made this database into its data folder"
+    )]
+    OtherKey,
     /// The database refused.
     #[error("the database cannot be opened")]
     Sqlite(#[from] rusqlite::Error),
@@ -28,6 +36,18 @@ pub enum OpenError {
     /// A stored row is not what this program writes.
     #[error("a stored row cannot be read")]
     Row(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Tells the wrong key from a damaged file.
+pub(crate) fn opening(error: rusqlite::Error) -> OpenError {
+    match &error {
+        rusqlite::Error::FromSqlConversionFailure(_, _, cause)
+            if matches!(cause.downcast_ref(), Some(VaultError::OtherKey)) =>
+        {
+            OpenError::OtherKey
+        }
+        _ => OpenError::Sqlite(error),
+    }
 }
 
 /// What a port says of a database error: a full or failing disk is "try later", all else is unexpected.

@@ -105,7 +105,7 @@ impl Embedded {
         make_private(&path)?;
         let mut connection = connect(&path, options.cache_kib / 2)?;
         schema::migrate(&mut connection)?;
-        let registry = parties::load(&connection, &options.vault)?;
+        let registry = parties::load(&connection, &options.vault).map_err(error::opening)?;
         let next_sequence = next_sequence(&connection)?;
         let shared = Arc::new(Shared {
             registry: RwLock::new(registry),

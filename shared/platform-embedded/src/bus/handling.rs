@@ -28,6 +28,7 @@ pub(super) async fn handle(store: Embedded, consumer: Consumer, happened: Arc<Ha
                     error = &*error as &dyn std::error::Error,
                     consumer = consumer.name,
                     sequence,
+                    correlation.id = correlation_id(&happened),
                     "an event will be tried again"
                 );
                 tokio::time::sleep(pause).await;
@@ -38,6 +39,7 @@ pub(super) async fn handle(store: Embedded, consumer: Consumer, happened: Arc<Ha
                     error = &*error as &dyn std::error::Error,
                     consumer = consumer.name,
                     sequence,
+                    correlation.id = correlation_id(&happened),
                     "an event is dead-lettered"
                 );
                 bury(&store, consumer.name, &happened, &*error).await;
@@ -45,6 +47,10 @@ pub(super) async fn handle(store: Embedded, consumer: Consumer, happened: Arc<Ha
             }
         }
     }
+}
+
+fn correlation_id(happened: &Happened) -> Option<String> {
+    happened.entry.request.map(|request| request.to_string())
 }
 
 #[derive(Debug, thiserror::Error)]
