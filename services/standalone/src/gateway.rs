@@ -11,17 +11,19 @@ use http_edge::{
 };
 use marketplace_api::accounts::Accounts;
 use marketplace_core::ports::{Clock, Randomness, StoreError, identity::Identity as _};
+use platform_common::{
+    clock::SystemClock,
+    randomness::OsRandomness,
+    vault::{Vault, VaultError},
+};
 use platform_embedded::{
     Embedded, OpenError,
     bus::{Bus, Mischief},
-    clock::SystemClock,
     identity::{AUDIENCE, LocalIdentity},
     notices::{LocalNotices, NoticesFault},
     push::{PushDeps, PushWorkers},
-    randomness::OsRandomness,
     retention::Sweeper,
     secret_file::load_or_make_secret,
-    vault::{Vault, VaultError},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};

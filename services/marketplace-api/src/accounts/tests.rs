@@ -18,12 +18,11 @@ use http_edge::{
 };
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::ports::{Clock, NoticeError, UserStore as _};
+use platform_common::{randomness::OsRandomness, vault::Vault};
 use platform_embedded::{
     Embedded, Options,
     identity::{AUDIENCE, LocalIdentity},
     notices::LocalNotices,
-    randomness::OsRandomness,
-    vault::Vault,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;

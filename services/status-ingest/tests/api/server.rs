@@ -21,12 +21,10 @@ use marketplace_core::{
     party::{ApiKey, EnvironmentSettings, Party, PartyCommand, PartyState},
     ports::{Clock, PartyStore, Randomness, RequestStore, Urgency, identity::Identity},
 };
+use platform_common::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
 use platform_embedded::{
     Embedded, Options,
-    clock::SystemClock,
     identity::{AUDIENCE, LocalIdentity},
-    randomness::OsRandomness,
-    vault::Vault,
 };
 use serde_json::{Value, json};
 use status_ingest::{Deps, MAX_WAIT};
