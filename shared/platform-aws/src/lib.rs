@@ -1,0 +1,34 @@
+//! The ports on AWS: one DynamoDB table is the store, EventBridge the bus, and what is due is pushed by rules or by
+//! a function.
+//!
+//! A command reads, decides and writes in one transaction whose conditions say what was read ([`requests`]); who
+//! comes second reads and decides again. Journal rows are written in the same transaction, marked as unpublished,
+//! and [`outbox`] puts them on the bus.
+
+mod idempotency;
+pub mod item;
+pub mod outbox;
+mod requests;
+pub mod table;
+
+use std::sync::Arc;
+
+use marketplace_core::ports::{Clock, Randomness};
+
+use crate::table::Table;
+
+/// The store: every port of it, on one table. Cheap to clone.
+#[derive(Clone)]
+pub struct Aws {
+    table: Table,
+    clock: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
+}
+
+impl Aws {
+    /// The store in this table.
+    #[must_use]
+    pub fn new(table: Table, clock: Arc<dyn Clock>, randomness: Arc<dyn Randomness>) -> Self {
+        Self { table, clock, randomness }
+    }
+}

@@ -1,0 +1,175 @@
+//! Writes: one or several rows with conditions, all or nothing.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
+use futures::TryFutureExt as _;
+use uuid::Builder;
+
+use super::{
+    Table, TableError,
+    error::{classified, classified_transaction},
+};
+use crate::item::{Attributes, EXPIRES_AT, Item, Key, PK, REVISION};
+
+/// What has to be so for a write to be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Condition {
+    /// There is no such row.
+    Absent,
+    /// There is such a row.
+    Present,
+    /// The row has this revision: nobody has written it since it was read.
+    Revision(u64),
+    /// There is no such row, or it has expired before this second since 1970.
+    AbsentOrExpired(i64),
+}
+
+impl Condition {
+    /// What has to be so for the row that was read to be written: none means that there was none.
+    #[must_use]
+    pub fn unchanged(revision: Option<u64>) -> Self {
+        revision.map_or(Self::Absent, Self::Revision)
+    }
+
+    fn expression(self) -> String {
+        match self {
+            Self::Absent => format!("attribute_not_exists({PK})"),
+            Self::Present => format!("attribute_exists({PK})"),
+            Self::Revision(_) => format!("{REVISION} = :value"),
+            Self::AbsentOrExpired(_) => format!("attribute_not_exists({PK}) OR {EXPIRES_AT} <= :value"),
+        }
+    }
+
+    fn values(self) -> Option<Attributes> {
+        let number = match self {
+            Self::Absent | Self::Present => return None,
+            Self::Revision(revision) => revision.to_string(),
+            Self::AbsentOrExpired(second) => second.to_string(),
+        };
+        Some(Attributes::from([(":value".to_owned(), AttributeValue::N(number))]))
+    }
+}
+
+/// One row's part in a transaction.
+#[derive(Clone, Debug)]
+pub struct Write {
+    what: What,
+    condition: Option<Condition>,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Put(Item),
+    Delete(Key),
+    Check(Key),
+}
+
+impl Write {
+    /// Writes a row, whatever was there.
+    #[must_use]
+    pub fn put(item: Item) -> Self {
+        Self { what: What::Put(item), condition: None }
+    }
+
+    /// Writes a row that must not be there yet.
+    #[must_use]
+    pub fn insert(item: Item) -> Self {
+        Self::put(item).when(Condition::Absent)
+    }
+
+    /// Takes a row away.
+    #[must_use]
+    pub fn delete(key: Key) -> Self {
+        Self { what: What::Delete(key), condition: None }
+    }
+
+    /// Writes nothing, but is a part of the condition.
+    #[must_use]
+    pub fn check(key: Key, condition: Condition) -> Self {
+        Self { what: What::Check(key), condition: Some(condition) }
+    }
+
+    /// Only when this is so.
+    #[must_use]
+    pub fn when(self, condition: Condition) -> Self {
+        Self { condition: Some(condition), ..self }
+    }
+
+    fn in_transaction(self, table: &str) -> Result<TransactWriteItem, TableError> {
+        let (expression, values) =
+            (self.condition.map(Condition::expression), self.condition.and_then(Condition::values));
+        let part = TransactWriteItem::builder();
+        Ok(match self.what {
+            What::Put(item) => {
+                let put = Put::builder().table_name(table).set_item(Some(item.into_attributes()));
+                let put = put.set_condition_expression(expression).set_expression_attribute_values(values);
+                part.put(put.build()?).build()
+            }
+            What::Delete(key) => {
+                let delete = Delete::builder().table_name(table).set_key(Some(key.attributes()));
+                let delete = delete.set_condition_expression(expression).set_expression_attribute_values(values);
+                part.delete(delete.build()?).build()
+            }
+            What::Check(key) => {
+                let check = ConditionCheck::builder().table_name(table).set_key(Some(key.attributes()));
+                let check = check.set_condition_expression(expression).set_expression_attribute_values(values);
+                part.condition_check(check.build()?).build()
+            }
+        })
+    }
+}
+
+impl Table {
+    /// Makes these writes together or none of them. They carry a token: when the answer is lost they are asked for
+    /// again with the same one, and made once (DynamoDB keeps tokens for ten minutes).
+    ///
+    /// # Errors
+    /// [`TableError::Conflict`] when a condition does not hold or another transaction is in the way; the others when
+    /// DynamoDB cannot take it.
+    pub async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        let parts = writes.into_iter().map(|write| write.in_transaction(&self.name));
+        let parts: Vec<_> = parts.collect::<Result<_, _>>()?;
+        let token = self.token();
+        let write = || {
+            let write = self.client.transact_write_items().set_transact_items(Some(parts.clone()));
+            write.client_request_token(&token).send().map_err(classified_transaction)
+        };
+        self.patiently(write).await.map(|_| ())
+    }
+
+    /// Writes one row by itself, which costs half as much. When an answer is lost and it is asked for again, its own
+    /// first try can be what the condition meets: only for what is written alike by whoever writes it.
+    ///
+    /// # Errors
+    /// Those of [`Table::write`].
+    pub async fn put(&self, item: Item, condition: Option<Condition>) -> Result<(), TableError> {
+        let put = || {
+            let put = self.client.put_item().table_name(&*self.name).set_item(Some(item.clone().into_attributes()));
+            let put = put.set_condition_expression(condition.map(Condition::expression));
+            put.set_expression_attribute_values(condition.and_then(Condition::values)).send().map_err(classified)
+        };
+        self.patiently(put).await.map(|_| ())
+    }
+
+    /// Takes these attributes away from a row, if it is still there.
+    ///
+    /// # Errors
+    /// [`TableError::Busy`] or [`TableError::Unexpected`].
+    pub async fn remove_attributes(&self, key: &Key, attributes: &[&str]) -> Result<(), TableError> {
+        let expression = format!("REMOVE {}", attributes.join(", "));
+        let update = || {
+            let update = self.client.update_item().table_name(&*self.name).set_key(Some(key.attributes()));
+            let update = update.update_expression(&expression);
+            update.condition_expression(Condition::Present.expression()).send().map_err(classified)
+        };
+        match self.patiently(update).await {
+            Ok(_) | Err(TableError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn token(&self) -> String {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&self.randomness.secret()[..16]);
+        Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+}
