@@ -7,8 +7,11 @@
 
 mod idempotency;
 pub mod item;
+pub mod managed;
+pub mod notices;
 pub mod outbox;
 mod requests;
+pub mod sealer;
 pub mod table;
 
 use std::sync::Arc;
