@@ -14,7 +14,7 @@ use crate::lifecycle::OfferState;
 pub const INBOX_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// One request offered to one party.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Offer {
     /// Its id, derived from what it is an offer of; see [`delivery_id`].
     pub delivery_id: DeliveryId,
@@ -39,7 +39,7 @@ pub struct Offer {
 }
 
 /// A message on its way to a party: due for a push, waiting in the inbox, or dead-lettered.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Outgoing {
     /// What it tells.
     pub kind: MessageType,
@@ -69,7 +69,7 @@ pub struct DeadLetter {
 }
 
 /// One HTTP attempt, as it is kept.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Attempt {
     /// When it began.
     pub at: Timestamp,
