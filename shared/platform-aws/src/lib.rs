@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use marketplace_core::ports::{Clock, Randomness};
 
+pub use self::idempotency::Guard;
 use crate::table::Table;
 
 /// The store: every port of it, on one table. Cheap to clone.
@@ -26,12 +27,13 @@ pub struct Aws {
     table: Table,
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
+    released: idempotency::Released,
 }
 
 impl Aws {
     /// The store in this table.
     #[must_use]
     pub fn new(table: Table, clock: Arc<dyn Clock>, randomness: Arc<dyn Randomness>) -> Self {
-        Self { table, clock, randomness }
+        Self { table, clock, randomness, released: idempotency::Released::default() }
     }
 }

@@ -89,9 +89,9 @@ pub struct Query {
 }
 
 impl Query {
-    /// Rows of one partition of the table whose sort key begins with this, read consistently.
-    pub fn partition(pk: impl Into<String>, prefix: impl Into<String>) -> Self {
-        Self { index: None, pk: pk.into(), range: Range::Prefix(prefix.into()), descending: false }
+    /// Rows of one partition of the table, read consistently.
+    pub fn partition(pk: impl Into<String>, range: Range) -> Self {
+        Self { index: None, pk: pk.into(), range, descending: false }
     }
 
     /// The keys of a partition of an index. Indexes lag behind: what is found has to be read again before anything

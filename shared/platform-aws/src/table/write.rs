@@ -1,6 +1,9 @@
 //! Writes: one or several rows with conditions, all or nothing.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::{
+    primitives::Blob,
+    types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem},
+};
 use futures::TryFutureExt as _;
 use uuid::Builder;
 
@@ -21,6 +24,8 @@ pub enum Condition {
     Revision(u64),
     /// There is no such row, or it has expired before this second since 1970.
     AbsentOrExpired(i64),
+    /// The row has an attribute with these bytes.
+    Holds(&'static str, [u8; 16]),
 }
 
 impl Condition {
@@ -36,16 +41,18 @@ impl Condition {
             Self::Present => format!("attribute_exists({PK})"),
             Self::Revision(_) => format!("{REVISION} = :value"),
             Self::AbsentOrExpired(_) => format!("attribute_not_exists({PK}) OR {EXPIRES_AT} <= :value"),
+            Self::Holds(attribute, _) => format!("{attribute} = :value"),
         }
     }
 
     fn values(self) -> Option<Attributes> {
-        let number = match self {
+        let value = match self {
             Self::Absent | Self::Present => return None,
-            Self::Revision(revision) => revision.to_string(),
-            Self::AbsentOrExpired(second) => second.to_string(),
+            Self::Revision(revision) => AttributeValue::N(revision.to_string()),
+            Self::AbsentOrExpired(second) => AttributeValue::N(second.to_string()),
+            Self::Holds(_, bytes) => AttributeValue::B(Blob::new(bytes)),
         };
-        Some(Attributes::from([(":value".to_owned(), AttributeValue::N(number))]))
+        Some(Attributes::from([(":value".to_owned(), value)]))
     }
 }
 
@@ -148,6 +155,19 @@ impl Table {
             put.set_expression_attribute_values(condition.and_then(Condition::values)).send().map_err(classified)
         };
         self.patiently(put).await.map(|_| ())
+    }
+
+    /// Takes one row away by itself; the same holds of it as of [`Table::put`].
+    ///
+    /// # Errors
+    /// Those of [`Table::write`].
+    pub async fn delete(&self, key: &Key, condition: Condition) -> Result<(), TableError> {
+        let delete = || {
+            let delete = self.client.delete_item().table_name(&*self.name).set_key(Some(key.attributes()));
+            let delete = delete.condition_expression(condition.expression());
+            delete.set_expression_attribute_values(condition.values()).send().map_err(classified)
+        };
+        self.patiently(delete).await.map(|_| ())
     }
 
     /// Takes these attributes away from a row, if it is still there.

@@ -1,0 +1,82 @@
+//! What a command decided, as the parts of one transaction.
+
+use jiff::Timestamp;
+use marketplace_core::{
+    command::{Change, Command},
+    fact::JournalEntry,
+    offer::Offer,
+    publish::About,
+};
+
+use super::{journal, load::Loaded, rows};
+use crate::{
+    item::{Item, ItemError},
+    table::{Condition, Write},
+};
+
+/// The parts of a transaction.
+pub(super) struct Writes {
+    pub(super) parts: Vec<Write>,
+    /// Which part records a notice: if it was recorded already, somebody else did all of this.
+    pub(super) notice: Option<usize>,
+}
+
+impl Writes {
+    pub(super) fn push(&mut self, part: Write) {
+        self.parts.push(part);
+    }
+}
+
+/// The transaction that makes this change, on the condition that nothing that was read has changed. A head that was
+/// only read is a part of the condition, so that no answer is accepted past a winner or a cancellation.
+pub(super) fn writes<C: Command>(
+    command: &C,
+    loaded: &Loaded,
+    change: Change,
+    now: Timestamp,
+) -> Result<Writes, ItemError> {
+    let mut writes = Writes { parts: vec![], notice: None };
+    if change.is_empty() {
+        return Ok(writes);
+    }
+    let request = command.request();
+    let first = journal::next_sequence(now, loaded.last_sequence().max(change.cause.unwrap_or(0)));
+    let facts = u64::try_from(change.facts.len()).unwrap_or(u64::MAX);
+    // A change that tells nothing takes no sequence.
+    let last = if facts == 0 { loaded.last_sequence() } else { first + facts - 1 };
+    let old_head = loaded.head.as_ref();
+    let revision = old_head.map(|head| head.revision);
+    match &change.head {
+        Some(head) => writes.push(unchanged(revision, |next| rows::head_item(head, next, last))?),
+        None => {
+            writes.parts.extend(revision.map(|read| Write::check(rows::head_key(request), Condition::Revision(read))))
+        }
+    }
+    if let Some(detail) = &change.body {
+        writes.push(Write::insert(rows::body_item(request, detail)));
+    }
+    for offer in &change.offers {
+        writes.push(unchanged(loaded.revision_of(offer.delivery_id), |next| rows::offer_item(offer, next, last))?);
+    }
+    if let Some((delivery, attempt)) = &change.attempt {
+        let number =
+            change.offers.iter().find(|offer| offer.delivery_id == *delivery).map_or(0, |offer: &Offer| offer.attempts);
+        writes.push(Write::put(rows::attempt_item(*delivery, number, attempt)?));
+    }
+    if let Some((sequence, channel)) = change.notice {
+        writes.notice = Some(writes.parts.len());
+        writes.push(Write::insert(Item::new(&rows::notice_key(request, sequence, channel))));
+    }
+    let head = change.head.as_ref().or(old_head.map(|head| &head.value));
+    let about = head.map(|head| About { user_id: head.user_id.clone(), environment: head.environment });
+    for (sequence, fact) in (first..).zip(change.facts) {
+        let entry = JournalEntry { sequence, request: Some(request), at: command.at(), cause: change.cause, fact };
+        writes.push(Write::insert(journal::item(&journal::pk(request), &entry, about.as_ref(), now)?));
+    }
+    Ok(writes)
+}
+
+/// Writes a row that was read with this revision, or was not there.
+fn unchanged(read: Option<u64>, item: impl FnOnce(u64) -> Result<Item, ItemError>) -> Result<Write, ItemError> {
+    Ok(Write::put(item(read.unwrap_or(0) + 1)?).when(Condition::unchanged(read)))
+}
