@@ -20,7 +20,7 @@ mod plan;
 mod route;
 mod rule;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     collections::{BTreeSet, HashSet},
