@@ -217,7 +217,21 @@ impl Item {
         &self,
         attribute: &'static str,
     ) -> Result<T, ItemError> {
-        self.get_text(attribute)?.parse().map_err(fault(attribute, "does not read back"))
+        self.get_parsed_after(attribute, "")
+    }
+
+    /// The same, after something that it begins with.
+    ///
+    /// # Errors
+    /// It is not there, begins otherwise, or does not read back.
+    pub fn get_parsed_after<T: FromStr<Err: Error + Send + Sync + 'static>>(
+        &self,
+        attribute: &'static str,
+        prefix: &str,
+    ) -> Result<T, ItemError> {
+        let text = self.get_text(attribute)?.strip_prefix(prefix);
+        let text = text.ok_or(ItemError { attribute, problem: "begins otherwise", source: None })?;
+        text.parse().map_err(fault(attribute, "does not read back"))
     }
 
     /// What the row holds.

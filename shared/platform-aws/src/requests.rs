@@ -6,7 +6,8 @@ mod read;
 pub(crate) mod rows;
 mod write;
 
-use event_schema::id::{RequestId, UserId};
+use event_schema::id::{DeliveryId, Environment, PartyId, RequestId, UserId};
+use jiff::Timestamp;
 use marketplace_core::{
     command::{Command, Refusal},
     offer::Offer,
@@ -51,6 +52,22 @@ impl RequestStore for Aws {
 }
 
 impl Aws {
+    /// Offers of a party whose message has been due since before this time, longest first, at most so many. Whether
+    /// anything is pushed to the party at all, and by whom, is for its settings to say; and an index lags behind, so a
+    /// [`Claim`](marketplace_core::command::push::Claim) has the last word.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when DynamoDB cannot take it, [`StoreError::Unexpected`] else.
+    pub async fn overdue(
+        &self,
+        party: &PartyId,
+        environment: Environment,
+        before: Timestamp,
+        most: usize,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        Ok(read::overdue(&self.table, party, environment, before, most).await?)
+    }
+
     /// Reads, lets the command decide, and writes on the condition that nothing has changed meanwhile.
     async fn try_to_apply<C: Command>(
         &self,

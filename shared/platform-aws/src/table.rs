@@ -9,9 +9,14 @@ mod query;
 mod spec;
 mod write;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
-use aws_sdk_dynamodb::{Client, types::KeysAndAttributes};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::{
+    Client,
+    config::{self, retry::RetryConfig, timeout::TimeoutConfig},
+    types::KeysAndAttributes,
+};
 use futures::{TryFutureExt as _, future::try_join_all};
 use marketplace_core::ports::Randomness;
 
@@ -28,6 +33,9 @@ use crate::item::{Item, Key};
 /// Most keys of one `BatchGetItem`.
 const MOST_KEYS: usize = 100;
 
+/// A call that takes longer is given up and tried again; DynamoDB answers within milliseconds.
+const LONGEST_CALL: Duration = Duration::from_secs(3);
+
 /// The one table. Cheap to clone.
 #[derive(Clone)]
 pub struct Table {
@@ -43,9 +51,11 @@ impl fmt::Debug for Table {
 }
 
 impl Table {
-    /// The table of this name.
-    pub fn new(client: Client, name: impl Into<Arc<str>>, randomness: Arc<dyn Randomness>) -> Self {
-        Self { client, name: name.into(), randomness }
+    /// The table of this name. Calls are tried again here and nowhere else, so the SDK's own tries are turned off.
+    pub fn new(config: &SdkConfig, name: impl Into<Arc<str>>, randomness: Arc<dyn Randomness>) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(LONGEST_CALL).build();
+        let config = config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+        Self { client: Client::from_conf(config.build()), name: name.into(), randomness }
     }
 
     /// How long work on it is tried again; see [`Patience`].

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use event_schema::id::{DeliveryId, RequestId, UserId};
+use event_schema::id::{DeliveryId, Environment, PartyId, RequestId, UserId};
 use futures::{StreamExt as _, TryStreamExt as _, future::try_join, stream};
+use jiff::Timestamp;
 use marketplace_core::{
     offer::{Attempt, Offer},
     ports::{Page, PageQuery, RequestRecord},
@@ -16,7 +17,7 @@ use super::{
     rows::{self, BODY, HEAD, OFFER_PREFIX, Stored},
 };
 use crate::{
-    item::{DOCUMENT, Item, SK},
+    item::{DOCUMENT, Item, SK, time_text},
     table::{Index, Query, Range, Table, TableError},
 };
 
@@ -86,6 +87,19 @@ async fn with_offers(table: &Table, id: RequestId) -> Result<Option<(Head, Vec<O
 
 fn values(offers: Vec<Stored<Offer>>) -> Vec<Offer> {
     offers.into_iter().map(|offer| offer.value).collect()
+}
+
+/// Offers of a party whose message has been due since before this time, longest first.
+pub(super) async fn overdue(
+    table: &Table,
+    party: &PartyId,
+    environment: Environment,
+    before: Timestamp,
+    most: usize,
+) -> Result<Vec<DeliveryId>, TableError> {
+    let query = Query::index(Index::Due, rows::due_pk(party, environment), Range::Before(time_text(before)));
+    let found = table.first(&query, most).await?;
+    Ok(found.iter().map(rows::delivery_of).collect::<Result<_, _>>()?)
 }
 
 /// Cuts a list that was read one item too long, and says where the next page begins if it was.

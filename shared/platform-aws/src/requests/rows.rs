@@ -9,7 +9,7 @@ use marketplace_core::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    item::{DOCUMENT, Item, ItemError, Key, REVISION, number_text, shard, time_text},
+    item::{DOCUMENT, Item, ItemError, Key, REVISION, SK, number_text, shard, time_text},
     table::Index,
 };
 
@@ -77,6 +77,11 @@ pub(crate) fn due_pk(party: &PartyId, environment: Environment) -> String {
 /// A request's head.
 pub(crate) fn head_key(request: RequestId) -> Key {
     Key::new(request_pk(request), HEAD)
+}
+
+/// Which offer an item of an index is the key of.
+pub(crate) fn delivery_of(item: &Item) -> Result<DeliveryId, ItemError> {
+    item.get_parsed_after(SK, OFFER_PREFIX)
 }
 
 /// A request's body.

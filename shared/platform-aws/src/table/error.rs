@@ -122,14 +122,13 @@ mod tests {
         config::http::HttpResponse,
         error::ErrorMetadata,
         operation::get_item::GetItemError,
-        primitives::SdkBody,
         types::{CancellationReason, error::TransactionCanceledException},
     };
 
     use super::*;
 
     fn answer(status: u16) -> HttpResponse {
-        HttpResponse::new(status.try_into().unwrap(), SdkBody::empty())
+        HttpResponse::new(status.try_into().unwrap(), "".into())
     }
 
     fn cancelled(codes: &[&str]) -> TableError {

@@ -1,4 +1,4 @@
-//! What the table is made like; `infra/` says the same to CloudFormation.
+//! What the table is made like; `infra/` says the same to `CloudFormation`.
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
