@@ -20,7 +20,7 @@ const GATEWAY: &str = "MARKETPLACE_TEST_BIN";
 ///
 /// When something cannot be built or installed, or a test fails.
 pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()> {
-    let aws = tools::python_programs(workspace)?.join("aws");
+    let aws = tools::AWS.programs(workspace)?.join("aws");
     let gateway = build(workspace)?;
     let with_tools = |step: Step| {
         let step = step.env(AWS_CLIENT, &aws);

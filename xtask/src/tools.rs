@@ -57,31 +57,52 @@ impl CargoTool {
     }
 }
 
-/// Makes the Python environment of `xtask/requirements.txt` where it is not there yet, and answers the
-/// folder of its programs.
-///
-/// # Errors
-///
-/// When there is no `python3` with `venv`, or a package cannot be installed.
-pub(crate) fn python_programs(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let requirements = workspace.root.join("xtask/requirements.txt");
-    let wanted = fs::read_to_string(&requirements).context("xtask/requirements.txt")?;
-    let folder = workspace.target.join("venv");
-    let programs = folder.join("bin");
-    // Written last, so an installation that was interrupted starts anew.
-    let finished = folder.join("installed-requirements.txt");
-    if fs::read_to_string(&finished).is_ok_and(|installed| installed == wanted) {
-        return Ok(programs);
+/// A set of programs from PyPI, in an environment of its own, because each set pins what the others need otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PythonTools {
+    /// The list of packages, in `xtask/`.
+    requirements: &'static str,
+    /// The environment's folder, in the target folder.
+    folder: &'static str,
+}
+
+/// The `aws` client.
+pub(crate) const AWS: PythonTools = PythonTools { requirements: "requirements.txt", folder: "venv" };
+
+/// `ministack`, the emulator of AWS.
+pub(crate) const EMULATOR: PythonTools =
+    PythonTools { requirements: "requirements-emulator.txt", folder: "venv-emulator" };
+
+/// `cfn-lint` and `sam`.
+pub(crate) const TEMPLATE_LINT: PythonTools =
+    PythonTools { requirements: "requirements-lint.txt", folder: "venv-lint" };
+
+impl PythonTools {
+    /// Makes the environment where it is not there yet, and answers the folder of its programs.
+    ///
+    /// # Errors
+    ///
+    /// When there is no `python3` with `venv`, or a package cannot be installed.
+    pub(crate) fn programs(self, workspace: &Workspace) -> anyhow::Result<PathBuf> {
+        let requirements = workspace.root.join("xtask").join(self.requirements);
+        let wanted = fs::read_to_string(&requirements).context(self.requirements)?;
+        let folder = workspace.target.join(self.folder);
+        let programs = folder.join("bin");
+        // Written last, so an installation that was interrupted starts anew.
+        let finished = folder.join("installed-requirements.txt");
+        if fs::read_to_string(&finished).is_ok_and(|installed| installed == wanted) {
+            return Ok(programs);
+        }
+        Step::new("python3", &workspace.root)
+            .args(["-m", "venv", "--clear"])
+            .args([&folder])
+            .run()
+            .context("the tests need python3 with venv (Debian: apt-get install python3-venv)")?;
+        Step::new(programs.join("python"), &workspace.root)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .args([&requirements])
+            .run()?;
+        fs::write(&finished, wanted).context("cannot write into the Python environment")?;
+        Ok(programs)
     }
-    Step::new("python3", &workspace.root)
-        .args(["-m", "venv", "--clear"])
-        .args([&folder])
-        .run()
-        .context("the tests need python3 with venv (Debian: apt-get install python3-venv)")?;
-    Step::new(programs.join("python"), &workspace.root)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-        .args([&requirements])
-        .run()?;
-    fs::write(&finished, wanted).context("cannot write into the Python environment")?;
-    Ok(programs)
 }
