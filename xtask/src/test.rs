@@ -11,6 +11,9 @@ use crate::{
 /// Tells tests where the real `aws` client is.
 const AWS_CLIENT: &str = "MARKETPLACE_TEST_AWS";
 
+/// Tells tests where the `DynamoDB` engine's server is.
+const DYNAMODB: &str = "MARKETPLACE_TEST_DYNAMODB";
+
 /// Tells tests where the gateway's own binary is, built in the dev profile.
 const GATEWAY: &str = "MARKETPLACE_TEST_BIN";
 
@@ -21,9 +24,10 @@ const GATEWAY: &str = "MARKETPLACE_TEST_BIN";
 /// When something cannot be built or installed, or a test fails.
 pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()> {
     let aws = tools::AWS.programs(workspace)?.join("aws");
+    let dynamodb = tools::dynamodb_server(workspace)?;
     let gateway = build(workspace)?;
     let with_tools = |step: Step| {
-        let step = step.env(AWS_CLIENT, &aws);
+        let step = step.env(AWS_CLIENT, &aws).env(DYNAMODB, &dynamodb);
         gateway.iter().fold(step, |step, path| step.env(GATEWAY, path))
     };
     // The documentation's tests come first, so that the other runner's summary stands at the end.

@@ -26,6 +26,25 @@ pub(crate) const NEXTEST: CargoTool = CargoTool { subcommand: "nextest", version
 /// The judge of dependencies.
 pub(crate) const DENY: CargoTool = CargoTool { subcommand: "deny", version: "0.20.2" };
 
+/// The `DynamoDB` engine that the contract runs on. A program and no crate, since its SQLite cannot be linked next to
+/// ours.
+const DYNAMODB: &str = "dynoxide-rs@3.2.0";
+
+/// Installs the `DynamoDB` engine's server where it is not there yet, and answers where it is.
+///
+/// # Errors
+///
+/// When it cannot be installed.
+pub(crate) fn dynamodb_server(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let folder = workspace.target.join("tools");
+    let program = folder.join("bin/dynoxide");
+    if !program.exists() {
+        let features = ["--no-default-features", "--features", "native-sqlite,http-server,cli"];
+        install(&workspace.root, &folder, DYNAMODB, &features)?;
+    }
+    Ok(program)
+}
+
 impl CargoTool {
     /// The start of a command line that runs this tool; installs it first where needed.
     ///
@@ -40,21 +59,21 @@ impl CargoTool {
         let folder = workspace.target.join("tools");
         let program = folder.join("bin").join(format!("cargo-{}", self.subcommand));
         if !program.exists() {
-            self.install(root, &folder)?;
+            install(root, &folder, &format!("cargo-{}@{}", self.subcommand, self.version), &[])?;
         }
         Ok(Step::new(program, root).args([self.subcommand]))
     }
+}
 
-    fn install(self, root: &Path, folder: &Path) -> anyhow::Result<()> {
-        let package = format!("cargo-{}@{}", self.subcommand, self.version);
-        say(&format!("installing {package}, once; this takes some minutes"));
-        Step::cargo(root)
-            .args(["install", "--quiet", "--locked", "--root"])
-            .args([folder])
-            .args([&package])
-            .run()
-            .with_context(|| format!("cannot install {package}"))
-    }
+fn install(root: &Path, folder: &Path, package: &str, features: &[&str]) -> anyhow::Result<()> {
+    say(&format!("installing {package}, once; this takes some minutes"));
+    Step::cargo(root)
+        .args(["install", "--quiet", "--locked", "--root"])
+        .args([folder])
+        .args(features)
+        .args([package])
+        .run()
+        .with_context(|| format!("cannot install {package}"))
 }
 
 /// A set of programs from PyPI, in an environment of its own, because each set pins what the others need otherwise.
