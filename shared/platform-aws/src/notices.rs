@@ -106,7 +106,10 @@ fn told_apart(error: impl ProvideErrorMetadata + Error + Send + Sync + 'static) 
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_sesv2::operation::send_email::{SendEmailError, SendEmailOutput};
+    use aws_sdk_sesv2::{
+        config::retry::RetryConfig,
+        operation::send_email::{SendEmailError, SendEmailOutput},
+    };
     use aws_sdk_sns::operation::publish::{PublishError, PublishOutput};
     use aws_smithy_mocks::{MockResponse, RuleMode, mock, mock_client};
     use uuid::Uuid;
@@ -154,8 +157,10 @@ mod tests {
                 Some(code) => MockResponse::Error(PublishError::generic(meta(code))),
                 None => MockResponse::Output(PublishOutput::builder().message_id("1").build()),
             });
-        let ses = mock_client!(aws_sdk_sesv2, RuleMode::MatchAny, &[&mail]);
-        let sns = mock_client!(aws_sdk_sns, RuleMode::MatchAny, &[&text]);
+        let ses = mock_client!(aws_sdk_sesv2, RuleMode::MatchAny, &[&mail], |config| config
+            .retry_config(RetryConfig::disabled()));
+        let sns = mock_client!(aws_sdk_sns, RuleMode::MatchAny, &[&text], |config| config
+            .retry_config(RetryConfig::disabled()));
         (AwsNotices::new(ses, sns, "market@example.com"), mail, text)
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 use aws_sdk_eventbridge::{
     Client,
+    config::retry::RetryConfig,
     error::ErrorMetadata,
     operation::{
         create_api_destination::{CreateApiDestinationError, CreateApiDestinationOutput},
@@ -221,7 +222,9 @@ impl Eventbridge {
 
     pub(super) fn client(&self) -> Client {
         let rules = [self.connections(), self.destinations(), self.rules(), self.targets(), self.buses()].concat();
-        mock_client!(aws_sdk_eventbridge, RuleMode::MatchAny, &rules)
+        // The SDK's own retries would hide ours.
+        let once = |config: aws_sdk_eventbridge::config::Builder| config.retry_config(RetryConfig::disabled());
+        mock_client!(aws_sdk_eventbridge, RuleMode::MatchAny, &rules, once)
     }
 
     fn connections(&self) -> Vec<aws_smithy_mocks::Rule> {
