@@ -135,6 +135,29 @@ async fn the_same_again_changes_nothing_and_new_details_are_noted() {
 }
 
 #[tokio::test]
+async fn notes_have_a_bound_and_answers_do_not_count() {
+    in_both_modes(async |market| {
+        let scene = Scene::set(market).await;
+        let (id, delivery, party) = scene.offer_in("in-progress").await;
+        let say = async |status: &str, number: u32| {
+            let details = format!("{number:032000}");
+            let body = json!({ "status": status, "details": details });
+            party.api.post(&format!("/v1/deliveries/{delivery}/status"), body).await
+        };
+        // So many of them fit in a mebibyte, and no more.
+        for number in 0..32 {
+            say("in-progress", number).await.must_be(200);
+        }
+        assert_eq!(say("in-progress", 32).await.refused(409)["current_status"], "in-progress");
+        say("in-progress", 31).await.must_be(200);
+        let view = scene.market.request(&id).await;
+        assert_eq!(entries(&view, "offer.noted").len(), 32);
+        say("accepted", 32).await.must_be(200);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_answer_by_request_is_about_the_partys_own_offer() {
     in_both_modes(async |market| {
         let (first, second) = (market.join("first").await, market.join("second").await);

@@ -1,8 +1,7 @@
-//! What the gateway is measured against: a forwarder that stores nothing, made to be as fast as it can be.
+//! What the gateway is measured against: a plain forwarder that stores nothing.
 //!
-//! An axum handler puts the body into a bounded queue and answers; a fixed number of lanes take it from there and
-//! POST it on with reqwest. There are as many threads as the gateway's runtime has, each with a listener, a client
-//! and lanes of its own: tried against one runtime over all threads, that took a fifth less processor time.
+//! An axum handler puts the body into a bounded queue and answers; lanes take it from there and POST it on with
+//! reqwest, all of it on the runtime that tokio makes by default, as the gateway's is.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -10,7 +9,6 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    thread::available_parallelism,
 };
 
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post, serve::ListenerExt as _};
@@ -18,21 +16,13 @@ use reqwest::{
     Client, Method, Request, Url,
     header::{CONTENT_TYPE, HeaderValue},
 };
-use tokio::{
-    net::{TcpListener, TcpSocket},
-    sync::mpsc,
-};
+use tokio::{net::TcpListener, sync::mpsc};
 
-use crate::thread::Thread;
-
-/// How many requests each thread has on their way to the sink at once.
-const LANES: usize = 32;
+/// How many requests are on their way to the sink at once.
+const LANES: usize = 64;
 
 /// How many wait for each lane; more than that and the handler waits.
 const QUEUE: usize = 32;
-
-/// How many connections may wait to be accepted.
-const BACKLOG: u32 = 1_024;
 
 /// Where everything goes.
 #[derive(Debug, clap::Args)]
@@ -57,37 +47,18 @@ struct Lanes {
 /// # Errors
 /// It cannot listen.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let first = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-    let address = first.local_addr()?;
-    let mut listeners = vec![first];
-    for _ in 1..available_parallelism()?.get() {
-        listeners.push(listen(address)?);
-    }
-    let endpoints: Arc<[Url]> = arguments.endpoints.into();
-    let threads: Vec<Thread> = listeners.iter().map(|_| Thread::start("forwarder")).collect::<Result<_, _>>()?;
-    for (thread, listener) in threads.iter().zip(listeners) {
-        // Should one end early, that shows in what is not delivered.
-        thread.handle().spawn(serve(listener, endpoints.clone()));
-    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let lanes = Lanes::start(arguments.endpoints.into())?;
+    let app = Router::new().route("/v1/requests", post(accept)).with_state(Arc::new(lanes));
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
+    // Should it end early, that shows in what is not delivered.
+    tokio::spawn(axum::serve(listener, app).into_future());
     announce(address);
     tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink())).await??;
     Ok(())
-}
-
-/// The system deals the connections out among all who listen like this.
-fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseport(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)?.into_std()
-}
-
-async fn serve(listener: std::net::TcpListener, endpoints: Arc<[Url]>) -> anyhow::Result<()> {
-    let app = Router::new().route("/v1/requests", post(accept)).with_state(Arc::new(Lanes::start(endpoints)?));
-    let listener = TcpListener::from_std(listener)?.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
-    Ok(axum::serve(listener, app).await?)
 }
 
 #[expect(clippy::print_stdout, reason = "whoever started it waits for this line")]

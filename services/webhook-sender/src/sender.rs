@@ -28,8 +28,9 @@ use crate::{
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 
-/// Idle connections kept per host: enough for a party's attempts in flight at once.
-const IDLE_PER_HOST: usize = 64;
+/// Idle connections kept per host: many parties may share one, each with its attempts in flight; what is not used is
+/// closed after [`IDLE_TIME`].
+const IDLE_PER_HOST: usize = 1_024;
 
 /// How long a connection is kept idle; most servers close theirs after a minute or more.
 const IDLE_TIME: Duration = Duration::from_secs(30);

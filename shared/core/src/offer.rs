@@ -13,6 +13,13 @@ use crate::lifecycle::OfferState;
 /// How long an offer waits in the inbox for a party that never comes (DESIGN section 6).
 pub const INBOX_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 
+/// Room for the notes on one offer, in bytes: nobody reads a megabyte of them, and without a bound one party could
+/// make a request too long to be read at all.
+pub const NOTES_LIMIT: u32 = 1024 * 1024;
+
+/// What a note takes besides its text.
+pub(crate) const NOTE_FRAME: u32 = 256;
+
 /// One request offered to one party.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Offer {
@@ -34,6 +41,8 @@ pub struct Offer {
     pub attempts: u32,
     /// Fingerprint of the reason and details last recorded, so that a repeated answer adds no second note.
     pub noted: Option<[u8; 8]>,
+    /// Room that its notes take, in bytes; see [`NOTES_LIMIT`].
+    pub noted_bytes: u32,
     /// The message that is waiting to reach the party, if any.
     pub message: Option<Outgoing>,
 }
@@ -176,6 +185,7 @@ impl Offer {
             told: false,
             attempts: 0,
             noted: None,
+            noted_bytes: 0,
             message: Some(Outgoing::new(MessageType::OfferCreated, now)),
         }
     }

@@ -6,6 +6,7 @@
 
 mod attempt;
 pub(crate) mod claim;
+mod gate;
 pub(crate) mod queues;
 mod rate;
 mod worker;
@@ -19,7 +20,11 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use crate::{Embedded, push::worker::Worker, rows};
+use crate::{
+    Embedded,
+    push::{gate::Gate, worker::Worker},
+    rows,
+};
 
 /// What the workers need.
 pub struct PushDeps<P> {
@@ -101,12 +106,13 @@ async fn supervise<P: Push>(
     mut asks: mpsc::UnboundedReceiver<Arc<queues::Queue>>,
     stopped: watch::Receiver<bool>,
 ) {
+    let gate = Gate::new();
     let mut workers = JoinSet::new();
     loop {
         tokio::select! {
             asked = asks.recv() => match asked {
                 Some(queue) => {
-                    workers.spawn(Worker::new(store.clone(), deps.clone(), queue, stopped.clone()).run());
+                    workers.spawn(Worker::new(store.clone(), deps.clone(), gate.clone(), queue, stopped.clone()).run());
                 }
                 None => break,
             },

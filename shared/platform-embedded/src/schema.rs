@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// Each step takes the file from one version to the next. A released step never changes; new ones are appended.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// Brings the file to the newest version.
 ///
@@ -62,6 +62,19 @@ mod tests {
             .collect::<rusqlite::Result<_>>()
             .unwrap();
         assert_eq!(tables, ["users"]);
+    }
+
+    #[test]
+    fn a_file_of_an_older_version_keeps_what_is_in_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        let insert = "INSERT INTO offers (id, party, environment, round, state, created_at, told, attempts) \
+             VALUES (x'01', 'books', 0, 1, 0, 7, 0, 0)";
+        connection.execute_batch(insert).unwrap();
+        migrate(&mut connection).unwrap();
+        let offer = connection.query_row("SELECT party, noted_bytes FROM offers", [], |row| row.try_into());
+        assert_eq!(offer, Ok(("books".to_owned(), 0)));
     }
 
     #[test]

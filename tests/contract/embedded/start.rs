@@ -28,12 +28,14 @@ async fn a_file_of_a_newer_program_is_refused_and_left_alone() {
     drop(Embedded::open(options(folder.path())).unwrap());
     let version = |version: i64| {
         let connection = rusqlite::Connection::open(database(folder.path())).unwrap();
+        let before: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         connection.pragma_update(None, "user_version", version).unwrap();
+        before
     };
-    version(99);
+    let ours = version(99);
     let error = refused(Embedded::open(options(folder.path())));
     assert!(matches!(error, OpenError::Newer { file: 99, program } if program < 99), "{error:?}");
-    version(1);
+    version(ours);
     let store = Embedded::open(options(folder.path())).unwrap();
     assert!(store.request(request, false).await.unwrap().is_some());
 }

@@ -12,7 +12,7 @@ use super::{Change, Command, Decision, Needs, Refusal};
 use crate::{
     fact::Fact,
     lifecycle::{Move, OfferState, answer_move, effective_state},
-    offer::Offer,
+    offer::{NOTE_FRAME, NOTES_LIMIT, Offer},
     request::{Aggregate, Head},
 };
 
@@ -84,7 +84,7 @@ impl Command for Answer {
         }
         match answer_move(current, self.status) {
             Move::Refuse => Err(refused(current, &format!("an offer that is {current} cannot become {}", self.status))),
-            Move::Note => Ok(Decision { change: self.note(offer), reply: answered(current) }),
+            Move::Note => Ok(Decision { change: self.note(offer, current)?, reply: answered(current) }),
             Move::To(next) => Ok(Decision { change: self.advance(head, offer, next), reply: answered(next) }),
         }
     }
@@ -104,12 +104,16 @@ impl Answer {
     }
 
     /// The same again: whatever is new in it is appended, nothing else changes.
-    fn note(&self, offer: &Offer) -> Change {
+    fn note(&self, offer: &Offer, current: OfferState) -> Result<Change, Refusal> {
         let noted = self.fingerprint();
         if noted.is_none() || noted == offer.noted {
-            return Change::default();
+            return Ok(Change::default());
         }
-        Change {
+        let noted_bytes = offer.noted_bytes.saturating_add(self.note_bytes());
+        if noted_bytes > NOTES_LIMIT {
+            return Err(refused(current, "there is no room for more notes on this offer"));
+        }
+        Ok(Change {
             facts: vec![Fact::OfferNoted {
                 delivery_id: offer.delivery_id,
                 third_party: offer.party.clone(),
@@ -118,9 +122,15 @@ impl Answer {
                 reason: self.reason.clone(),
                 details: self.details.clone(),
             }],
-            offers: vec![Offer { noted, ..offer.clone() }],
+            offers: vec![Offer { noted, noted_bytes, ..offer.clone() }],
             ..Change::default()
-        }
+        })
+    }
+
+    fn note_bytes(&self) -> u32 {
+        let reason = self.reason.as_ref().map_or(0, String::len);
+        let details = self.details.as_ref().map_or(0, |details| details.to_string().len());
+        u32::try_from(reason + details).unwrap_or(u32::MAX).saturating_add(NOTE_FRAME)
     }
 
     fn advance(&self, head: &Head, offer: &Offer, next: OfferState) -> Change {

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use marketplace_core::{
     command::push::{Disposition, RecordAttempt},
-    delivery::{DeliverySettings, PushSettings},
+    delivery::DeliverySettings,
     offer::{Attempt, Outgoing, message_id},
     party::PartyCommand,
     ports::{PartyStore, Push, PushReport, RequestStore, StoreError, Urgency},
@@ -15,7 +15,7 @@ use marketplace_core::{
     transport::{Failure, Outcome, Verdict, verdict},
 };
 
-use super::{PushDeps, queues::Due};
+use super::{PushDeps, gate::Gate, queues::Due, worker::Settings};
 use crate::Embedded;
 
 /// How long to wait before trying again what the store could not take.
@@ -25,8 +25,8 @@ pub(super) const STORE_PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Attempting<P: Push> {
     pub(super) store: Embedded,
     pub(super) deps: PushDeps<P>,
-    pub(super) endpoint: Arc<P::Endpoint>,
-    pub(super) settings: PushSettings,
+    pub(super) gate: Gate,
+    pub(super) settings: Arc<Settings<P>>,
     pub(super) due: Due,
 }
 
@@ -76,8 +76,8 @@ impl<P: Push> Attempting<P> {
             &self.due.detail,
         );
         let id = message_id(offer.delivery_id, message.kind);
-        let attempt = self.deps.push.attempt(&self.endpoint, id, body, now);
-        let report = AssertUnwindSafe(attempt).catch_unwind().await;
+        let attempt = self.deps.push.attempt(&self.settings.endpoint, id, body, now);
+        let report = AssertUnwindSafe(self.gate.pass(attempt)).catch_unwind().await;
         report.unwrap_or_else(|_| {
             // Whatever an endpoint answered to bring this about: it must not stop the party's worker.
             tracing::error!(party.id = %offer.party, "an attempt panicked");
@@ -97,7 +97,7 @@ impl<P: Push> Attempting<P> {
         began: Timestamp,
         ended: Timestamp,
     ) -> (Disposition, bool) {
-        match verdict(self.settings.transport, &report.outcome, ended) {
+        match verdict(self.settings.push.transport, &report.outcome, ended) {
             Verdict::Delivered => (Disposition::Delivered, false),
             Verdict::Dead(reason) => (Disposition::Dead(reason.to_string()), false),
             Verdict::PauseEnvironment => (Disposition::Hold, true),
@@ -107,7 +107,7 @@ impl<P: Push> Attempting<P> {
                     message.first_attempt_at.unwrap_or(began),
                     ended,
                     self.deps.randomness.fraction(),
-                    self.settings.max_age_hours.duration(),
+                    self.settings.push.max_age_hours.duration(),
                     not_before,
                 );
                 match next {
@@ -127,7 +127,7 @@ impl<P: Push> Attempting<P> {
             party.takes_pushes(offer.environment)
                 && matches!(
                     &party.environment(offer.environment).delivery,
-                    DeliverySettings::Push(present) if *present == self.settings
+                    DeliverySettings::Push(present) if *present == self.settings.push
                 )
         })
     }

@@ -18,6 +18,7 @@ use super::{
     PushDeps,
     attempt::{Attempting, STORE_PAUSE},
     claim::Claimed,
+    gate::Gate,
     queues::Queue,
     rate::Pace,
 };
@@ -33,9 +34,10 @@ const CLAIM: usize = 128;
 pub(super) struct Worker<P: Push> {
     store: Embedded,
     deps: PushDeps<P>,
+    gate: Gate,
     queue: Arc<Queue>,
     stopped: watch::Receiver<bool>,
-    settings: Option<Settings<P>>,
+    settings: Option<Arc<Settings<P>>>,
     pace: Pace,
     next_due: Option<Timestamp>,
     /// Attempts on the wire; each tells when its offer's message is due next.
@@ -45,17 +47,24 @@ pub(super) struct Worker<P: Push> {
 }
 
 /// A party's push settings made ready, for as long as they are the party's.
-struct Settings<P: Push> {
+pub(super) struct Settings<P: Push> {
     party: Arc<Party>,
-    push: PushSettings,
-    endpoint: Arc<P::Endpoint>,
+    pub(super) push: PushSettings,
+    pub(super) endpoint: Arc<P::Endpoint>,
 }
 
 impl<P: Push> Worker<P> {
-    pub(super) fn new(store: Embedded, deps: PushDeps<P>, queue: Arc<Queue>, stopped: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(
+        store: Embedded,
+        deps: PushDeps<P>,
+        gate: Gate,
+        queue: Arc<Queue>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
         Self {
             store,
             deps,
+            gate,
             queue,
             stopped,
             settings: None,
@@ -114,8 +123,8 @@ impl<P: Push> Worker<P> {
             let attempting = Attempting {
                 store: self.store.clone(),
                 deps: self.deps.clone(),
-                endpoint: settings.endpoint.clone(),
-                settings: settings.push.clone(),
+                gate: self.gate.clone(),
+                settings: settings.clone(),
                 due,
             };
             self.in_flight.push(attempting.run().boxed());
@@ -140,14 +149,15 @@ impl<P: Push> Worker<P> {
             return false;
         };
         // Another change of the party's leaves the endpoint, and the token it has, as they are.
-        if let Some(settings) = self.settings.as_mut().filter(|settings| settings.push == *push) {
-            settings.party = party.clone();
+        if let Some(settings) = self.settings.as_ref().filter(|settings| settings.push == *push) {
+            let (push, endpoint) = (push.clone(), settings.endpoint.clone());
+            self.settings = Some(Arc::new(Settings { party: party.clone(), push, endpoint }));
             return true;
         }
         match self.deps.push.endpoint(push) {
             Ok(endpoint) => {
                 let endpoint = Arc::new(endpoint);
-                self.settings = Some(Settings { party: party.clone(), push: push.clone(), endpoint });
+                self.settings = Some(Arc::new(Settings { party: party.clone(), push: push.clone(), endpoint }));
                 true
             }
             Err(error) => {

@@ -11,7 +11,7 @@ use super::{MESSAGES, micros, optional_time, parse, pick, time};
 
 /// The columns of [`offer`].
 pub(crate) const OFFER: &str = "id, party, environment, round, state, created_at, told, attempts, noted, message, \
-     message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, dead_reason";
+     message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, dead_reason, noted_bytes";
 
 /// An offer.
 pub(crate) fn offer(row: &Row<'_>) -> Result<Offer> {
@@ -25,6 +25,7 @@ pub(crate) fn offer(row: &Row<'_>) -> Result<Offer> {
         told: row.get(6)?,
         attempts: row.get(7)?,
         noted: row.get(8)?,
+        noted_bytes: row.get(18)?,
         message: if row.get_ref(9)? == rusqlite::types::ValueRef::Null { None } else { Some(outgoing(row)?) },
     })
 }
@@ -68,12 +69,12 @@ pub(crate) fn offers_of(request: RequestId) -> ([u8; 26], [u8; 26]) {
 pub(crate) fn write_offer(connection: &Connection, offer: &Offer) -> Result<()> {
     const WRITE: &str = "INSERT INTO offers (id, party, environment, round, state, created_at, told, attempts, noted, \
          message, message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, \
-         dead_reason) VALUES (:id, :party, :environment, :round, :state, :created_at, :told, :attempts, :noted, \
+         dead_reason, noted_bytes) VALUES (:id, :party, :environment, :round, :state, :created_at, :told, :attempts, :noted, \
          :message, :message_at, :message_attempts, :first_attempt_at, :next_attempt_at, :available_at, :leased, \
-         :dead_at, :dead_reason) ON CONFLICT (id) DO UPDATE SET state = :state, told = :told, attempts = :attempts, \
+         :dead_at, :dead_reason, :noted_bytes) ON CONFLICT (id) DO UPDATE SET state = :state, told = :told, attempts = :attempts, \
          noted = :noted, message = :message, message_at = :message_at, message_attempts = :message_attempts, \
          first_attempt_at = :first_attempt_at, next_attempt_at = :next_attempt_at, available_at = :available_at, \
-         leased = :leased, dead_at = :dead_at, dead_reason = :dead_reason";
+         leased = :leased, dead_at = :dead_at, dead_reason = :dead_reason, noted_bytes = :noted_bytes";
     let message = offer.message.as_ref();
     let dead = message.and_then(|message| message.dead.as_ref());
     connection.prepare_cached(WRITE)?.execute(named_params! {
@@ -86,6 +87,7 @@ pub(crate) fn write_offer(connection: &Connection, offer: &Offer) -> Result<()> 
         ":told": offer.told,
         ":attempts": offer.attempts,
         ":noted": offer.noted,
+        ":noted_bytes": offer.noted_bytes,
         ":message": message.map(|message| message.kind as i64),
         ":message_at": message.map(|message| micros(message.created_at)),
         ":message_attempts": message.map(|message| message.attempts),
