@@ -6,22 +6,23 @@
 //!
 //! Routing never uses secrets, so none are opened here; the parties in the table have empty texts for them.
 
+mod latest;
 pub mod snapshot;
 pub(crate) mod stored;
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use event_schema::id::PartyId;
 use marketplace_core::{party::Party, ports::StoreError, routing::RoutingTable};
 use tokio::sync::{Mutex, MutexGuard};
 
-use self::stored::{CHANGED, REGISTRY, Stored, VERSION, head_key, party_key, version_key};
+use self::{
+    latest::Latest,
+    stored::{CHANGED, REGISTRY, Stored, VERSION, head_key, party_key, version_key},
+};
 use crate::{
     item::Item,
     table::{Query, Range, Table, TableError},
@@ -31,10 +32,7 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Registry {
     routing: RwLock<RoutingTable>,
-    /// How many refreshes have begun.
-    begun: AtomicU64,
-    /// The number of the last refresh that succeeded; held while one runs.
-    refreshed: Mutex<u64>,
+    latest: Latest,
     /// Held while this process changes a party: all changes raise the one version, so that side by side they would
     /// only get into each other's way.
     changing: Mutex<()>,
@@ -51,18 +49,9 @@ impl Registry {
         self.changing.lock().await
     }
 
-    /// Brings the table up to date: afterwards it has every change that was answered before this was called. Callers
-    /// that come while another's refresh runs share the next one; the running one may have read too early for them.
+    /// Brings the table up to date: afterwards it has every change that was answered before this was called.
     pub(crate) async fn refresh(&self, table: &Table) -> Result<(), StoreError> {
-        let begun_before = self.begun.load(Ordering::SeqCst);
-        let mut refreshed = self.refreshed.lock().await;
-        if *refreshed > begun_before {
-            return Ok(());
-        }
-        let this = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        self.catch_up(table).await?;
-        *refreshed = this;
-        Ok(())
+        self.latest.after_now(self.catch_up(table)).await
     }
 
     async fn catch_up(&self, table: &Table) -> Result<(), StoreError> {

@@ -158,6 +158,9 @@ async fn a_change_of_settings_touches_only_what_it_concerns() {
     expect(&plan, &["put rule"]).await;
 }
 
+/// What somebody does to it by hand.
+type Mischief<'a> = &'a dyn Fn(&mut world::World);
+
 #[tokio::test(start_paused = true)]
 async fn what_somebody_changed_by_hand_is_put_right() {
     let aws = Eventbridge::new();
@@ -165,7 +168,7 @@ async fn what_somebody_changed_by_hand_is_put_right() {
     make(&managed, &plan).await;
     let was = target(&aws, "marketplace");
     let key = ("marketplace".to_owned(), NAME.to_owned());
-    let mischief: [(&str, &dyn Fn(&mut world::World)); 7] = [
+    let mischief: [(&str, Mischief<'_>); 7] = [
         ("the connection is gone", &|world| drop(world.connections.remove(NAME))),
         ("the endpoint is another", &|world| {
             world.destinations.get_mut(NAME).unwrap().invocation_endpoint = Some("https://evil.example".to_owned());

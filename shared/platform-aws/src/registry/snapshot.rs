@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use futures::future::try_join_all;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use marketplace_core::{party::Party, ports::StoreError};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,9 @@ pub const EVERY: u64 = 500;
 
 /// Bytes of JSON in one row, at most.
 const ROW_BYTES: usize = 350_000;
+
+/// Rows that are asked for at the same time.
+const ROWS_AT_ONCE: usize = 16;
 
 /// Rows that are deleted together.
 const DELETES: usize = 25;
@@ -67,10 +70,8 @@ pub(super) async fn read(table: &Table) -> Result<Option<Snapshot>, TableError> 
             return Ok(None);
         };
         let named = pointer.get_document::<Pointer>()?.newest;
-        let keys: Vec<Key> = named.keys().collect();
-        let rows = try_join_all(keys.iter().map(|key| table.get(key))).await?;
-        if let Some(rows) = rows.into_iter().collect::<Option<Vec<Item>>>() {
-            return Ok(Some(Snapshot { version: named.version, parties: parse(&rows)? }));
+        if let Some(parties) = parties_of(table, &named).await? {
+            return Ok(Some(Snapshot { version: named.version, parties }));
         }
         // Two newer ones have been written meanwhile, and this one is gone.
         if !patience.again().await {
@@ -79,15 +80,22 @@ pub(super) async fn read(table: &Table) -> Result<Option<Snapshot>, TableError> 
     }
 }
 
-fn parse(rows: &[Item]) -> Result<Vec<Arc<Party>>, TableError> {
+/// The parties of a snapshot; none when a row of it is gone. Parses a row while the next ones are on their way: a
+/// router begins with this.
+async fn parties_of(table: &Table, named: &Named) -> Result<Option<Vec<Arc<Party>>>, TableError> {
+    let get = |key: Key| async move { table.get(&key).await };
+    let mut rows = stream::iter(named.keys().map(get)).buffered(ROWS_AT_ONCE);
     let mut parties = vec![];
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
+        let Some(row) = row else {
+            return Ok(None);
+        };
         for stored in row.get_document::<Vec<Stored>>()? {
             let party = stored.without_secrets().map_err(|error| TableError::Unexpected(Box::new(error)))?;
             parties.push(Arc::new(party));
         }
     }
-    Ok(parties)
+    Ok(Some(parties))
 }
 
 impl Aws {
