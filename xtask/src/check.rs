@@ -56,7 +56,7 @@ fn deny(workspace: &Workspace) -> anyhow::Result<()> {
     tools::DENY.step(workspace)?.args(["--workspace", "--locked", "check", "bans", "licenses", "sources"]).run()
 }
 
-/// What CloudFormation and SAM would refuse, and what cfn-lint thinks unwise.
+/// What AWS would refuse of the templates, and what `cfn-lint` thinks unwise.
 fn templates(workspace: &Workspace) -> anyhow::Result<()> {
     let programs = tools::TEMPLATE_LINT.programs(workspace)?;
     for template in ["infra/template.yaml", "infra/third-party.yaml"] {

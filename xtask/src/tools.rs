@@ -76,7 +76,7 @@ fn install(root: &Path, folder: &Path, package: &str, features: &[&str]) -> anyh
         .with_context(|| format!("cannot install {package}"))
 }
 
-/// A set of programs from PyPI, in an environment of its own, because each set pins what the others need otherwise.
+/// A set of Python programs, in an environment of its own, because each set pins what the others need otherwise.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PythonTools {
     /// The list of packages, in `xtask/`.
