@@ -90,7 +90,11 @@ impl<const TROUBLE: bool> PlatformUnderTest for OnAws<TROUBLE> {
     type Store = Aws;
     type OnTheWire = ();
 
-    const SKIPS: &'static [(&'static str, &'static str)] = &[];
+    const SKIPS: &'static [(&'static str, &'static str)] = if TROUBLE {
+        &[("dead_letters_are_newest_death_first", "it asks an index that lags behind for what has only just died")]
+    } else {
+        &[]
+    };
 
     async fn open() -> Self {
         let engine = DynamoServer::start().await;
