@@ -4,6 +4,7 @@
 mod bus;
 mod faults;
 mod outbox;
+mod registry;
 
 use std::sync::{Arc, OnceLock};
 

@@ -86,7 +86,8 @@ impl Inbox for Aws {
             if left <= pause {
                 return;
             }
-            let query = available(party, environment, self.clock.now());
+            let query =
+                Query::index(Index::Inbox, inbox_pk(party, environment), Range::Before(last_of(self.clock.now())));
             match self.table.page(&query, 1, None).await {
                 Ok(page) if page.items.is_empty() => pause = (pause * 2).min(LONGEST_PAUSE),
                 // The caller looks for itself, and hears of what is wrong then.
@@ -119,9 +120,13 @@ impl Aws {
 /// is too old, whatever it is.
 fn available(party: &PartyId, environment: Environment, now: Timestamp) -> Query {
     let oldest = now.checked_sub(INBOX_LIFETIME).unwrap_or(Timestamp::UNIX_EPOCH);
-    // `~` comes after everything that is in an id.
-    let range = Range::Between(time_text(oldest), format!("{}#~", time_text(now)));
+    let range = Range::Between(time_text(oldest), last_of(now));
     Query::index(Index::Inbox, inbox_pk(party, environment), range)
+}
+
+/// After everything that is available from this time on; `~` comes after everything that is in an id.
+fn last_of(now: Timestamp) -> String {
+    format!("{}#~", time_text(now))
 }
 
 /// The offer that a row of the index is about.
