@@ -19,6 +19,7 @@ mod destination;
 mod plan;
 mod route;
 mod rule;
+mod spread;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -32,7 +33,7 @@ use marketplace_core::ports::Randomness;
 use tokio::sync::Mutex;
 
 use self::{buses::Buses, calls::Calls, rule::RulePlan};
-pub use self::{calls::ManagedError, plan::Plan, route::Route};
+pub use self::{calls::ManagedError, plan::Plan, route::Route, spread::Spread};
 
 /// What all routes have in common.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 //!
 //! With one bus, all routes are rules of the bus `marketplace`. With more, routes are spread over it and
 //! `marketplace-1`, `marketplace-2`, ...: the main bus forwards to each of them the deliveries that are theirs. Which
-//! those are cannot be said in a pattern over party ids, so whoever publishes a delivery names its bus in the event's
-//! `resources`, by [`Buses::of`], and the forwarding rule looks at that.
+//! those are cannot be said in a pattern over party ids, so [`Spread`](super::Spread) names the bus in the `resources`
+//! of every delivery that is published, and the forwarding rule looks at that.
 //!
 //! The spread is a jump consistent hash (Lamping and Veach, 2014) of the route's name. The main bus has one share and
 //! the others two each, because it also holds our own rules and a forwarding rule for every other bus. When the number
