@@ -73,6 +73,8 @@ impl IdempotencyStore for Aws {
         now: Timestamp,
     ) -> Result<Admission<Guard>, StoreError> {
         let (key, claimant) = (row_key(&key), self.claimant());
+        // Looked at before the table is: a claim of ours that has ended by now is either among these or gone.
+        let ended = lock(&self.released).clone();
         let mut condition = Condition::AbsentOrExpired(now.as_second());
         let mut patience = self.table.patience();
         loop {
@@ -84,7 +86,7 @@ impl IdempotencyStore for Aws {
             match self.table.get(&key).await?.map(|item| seen(&item)).transpose().map_err(TableError::from)? {
                 // The claim was written after all, and only the answer to that was lost.
                 Some(Seen::Claim(other)) if other == claimant => break,
-                Some(Seen::Claim(other)) if lock(&self.released).contains(&other) => {
+                Some(Seen::Claim(other)) if ended.contains(&other) => {
                     condition = Condition::Holds(CLAIMED_BY, other);
                 }
                 Some(Seen::Claim(_)) => return Ok(Admission::Running),

@@ -3,7 +3,7 @@
 //! Which calls meet with what is drawn from a fixed seed; which call is the n-th depends on the tasks' order.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex,
@@ -52,6 +52,7 @@ impl Faults {
             client: reqwest::Client::new(),
             drawn: AtomicU64::new(0x5eed),
             answers: Mutex::default(),
+            tokens: Mutex::default(),
         };
         let proxy = Router::new().fallback(pass).with_state(Arc::new(weather));
         let task = tokio::spawn(async move { axum::serve(listener, proxy).await.expect("served") });
@@ -70,6 +71,8 @@ struct Weather {
     drawn: AtomicU64,
     /// The last answer to each question that was asked of an index.
     answers: Mutex<HashMap<Bytes, Bytes>>,
+    /// The tokens of transactions that the engine has seen: those it has made are in conflict with nothing any more.
+    tokens: Mutex<HashSet<String>>,
 }
 
 impl Weather {
@@ -100,9 +103,12 @@ const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 async fn pass(State(weather): State<Arc<Weather>>, headers: HeaderMap, body: Bytes) -> Response {
     let question: Value = serde_json::from_slice(&body).expect("JSON");
     let luck = weather.draw();
+    let token = question["ClientRequestToken"].as_str().unwrap_or_default().to_owned();
     if luck < TURNED_AWAY {
-        return turned_away(&question, luck);
+        let repeated = weather.tokens.lock().expect("no panic").contains(&token);
+        return turned_away(&question, repeated, luck);
     }
+    weather.tokens.lock().expect("no panic").insert(token);
     let of_an_index = question.get("IndexName").is_some();
     if of_an_index
         && weather.draw() < STALE
@@ -121,10 +127,10 @@ async fn pass(State(weather): State<Arc<Weather>>, headers: HeaderMap, body: Byt
 }
 
 /// What is turned away was not done.
-fn turned_away(question: &Value, luck: u64) -> Response {
+fn turned_away(question: &Value, repeated: bool, luck: u64) -> Response {
     let bad_request = |code, reasons: &[Value]| fault(StatusCode::BAD_REQUEST, code, reasons);
     match (question["TransactItems"].as_array(), luck % 2) {
-        (Some(items), 0) => {
+        (Some(items), 0) if !repeated => {
             let mut reasons = vec![json!({ "Code": "None" }); items.len()];
             reasons[0] = json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" });
             bad_request("TransactionCanceledException", &reasons)
