@@ -96,7 +96,8 @@ fn token_request(scope: Option<&str>) -> ConnectionHttpParameters {
     }
 }
 
-/// Whether a connection shows these credentials, as far as AWS shows any: never the secret.
+/// Whether a connection shows these credentials, as far as they are compared: never the secret, nor what a token is
+/// asked for with, which the connection's description stands for.
 pub(super) fn shows(shown: Option<&ConnectionAuthResponseParameters>, auth: &Auth) -> bool {
     let Some(shown) = shown else {
         return false;
@@ -110,13 +111,9 @@ pub(super) fn shows(shown: Option<&ConnectionAuthResponseParameters>, auth: &Aut
         Auth::Basic { username, .. } => {
             shown.basic_auth_parameters().and_then(|basic| basic.username()) == Some(username)
         }
-        Auth::OauthClientCredentials { token_url, client_id, scope, .. } => {
-            shown.o_auth_parameters().is_some_and(|oauth| {
-                oauth.authorization_endpoint() == Some(&token_url.to_string())
-                    && oauth.client_parameters().and_then(|client| client.client_id()) == Some(client_id)
-                    && oauth.o_auth_http_parameters().map(ConnectionHttpParameters::body_parameters)
-                        == Some(token_request(scope.as_deref()).body_parameters())
-            })
-        }
+        Auth::OauthClientCredentials { token_url, client_id, .. } => shown.o_auth_parameters().is_some_and(|oauth| {
+            oauth.authorization_endpoint() == Some(&token_url.to_string())
+                && oauth.client_parameters().and_then(|client| client.client_id()) == Some(client_id)
+        }),
     }
 }

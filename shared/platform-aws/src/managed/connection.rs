@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_eventbridge::{operation::describe_connection::DescribeConnectionOutput, types::ConnectionState as State};
+use data_encoding::HEXLOWER;
+use marketplace_core::delivery::Auth;
+use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use super::{Managed, ManagedError, auth, plan::Plan};
@@ -78,9 +81,15 @@ impl Managed {
     }
 }
 
-/// What tells whether the stored secret is the one that the party has set.
+/// What tells whether the stored secret, and the scope that a token is asked for with, are those that the party has set.
 fn description(plan: &Plan) -> String {
-    format!("credential {}", plan.credential_mark)
+    let credential = format!("credential {}", plan.credential_mark);
+    match &plan.auth {
+        Auth::OauthClientCredentials { scope: Some(scope), .. } => {
+            format!("{credential}, scope {}", HEXLOWER.encode(&Sha256::digest(scope)[..8]))
+        }
+        _ => credential,
+    }
 }
 
 /// A connection that has lost its authorization is updated, too: that is how EventBridge is made to try again.

@@ -79,7 +79,7 @@ impl Managed {
 
     /// Makes a target the only one of its rule; false if it was that already.
     async fn aim(&self, bus: &str, rule: &str, target: &Target) -> Result<bool, ManagedError> {
-        let targets = self.targets(bus, rule).await?.unwrap_or_default();
+        let targets = self.targets(bus, rule).await?;
         let (same, other): (Vec<_>, Vec<_>) = targets.iter().partition(|found| *found == target);
         if same.is_empty() {
             let put = || self.events.put_targets().event_bus_name(bus).rule(rule).targets(target.clone()).send();
@@ -94,9 +94,11 @@ impl Managed {
     /// Removes a rule with its targets; false if there was none.
     pub(super) async fn remove_rule(&self, bus: u16, rule: &str) -> Result<bool, ManagedError> {
         let bus = buses::name(bus);
-        let Some(targets) = self.targets(&bus, rule).await? else {
+        let describe = || self.events.describe_rule().event_bus_name(&bus).name(rule).send();
+        if self.calls.find("describe a rule", describe).await?.is_none() {
             return Ok(false);
-        };
+        }
+        let targets = self.targets(&bus, rule).await?;
         let ids: Vec<String> = targets.iter().map(|target| target.id().to_owned()).collect();
         self.remove_targets(&bus, rule, &ids).await?;
         let delete = || self.events.delete_rule().event_bus_name(&bus).name(rule).send();
@@ -104,11 +106,11 @@ impl Managed {
         Ok(true)
     }
 
-    /// A rule's targets, of which AWS allows five; none if there is no such rule, or no such bus.
-    async fn targets(&self, bus: &str, rule: &str) -> Result<Option<Vec<Target>>, ManagedError> {
+    /// A rule's targets, of which AWS allows five.
+    async fn targets(&self, bus: &str, rule: &str) -> Result<Vec<Target>, ManagedError> {
         let list = || self.events.list_targets_by_rule().event_bus_name(bus).rule(rule).send();
         let found = self.calls.find("list a rule's targets", list).await?;
-        Ok(found.map(|found| found.targets.unwrap_or_default()))
+        Ok(found.and_then(|found| found.targets).unwrap_or_default())
     }
 
     async fn remove_targets(&self, bus: &str, rule: &str, ids: &[String]) -> Result<(), ManagedError> {

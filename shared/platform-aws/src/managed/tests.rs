@@ -133,6 +133,23 @@ async fn every_way_to_prove_who_we_are_becomes_a_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_token_is_asked_for_with_is_a_part_of_the_connection() {
+    let aws = Eventbridge::new();
+    let managed = managed(&aws, 1);
+    let mut oauth = json!({
+        "type": "oauth-client-credentials", "token_url": "https://id.example/token",
+        "client_id": "market", "client_secret": "s3cret",
+    });
+    for (name, value) in [("scope", "a"), ("scope", "b"), ("client_id", "c"), ("token_url", "https://id.example/t")] {
+        oauth[name] = value.into();
+        let plan = plan(&json!({ "auth": oauth }), "m1", 1);
+        assert!(make(&managed, &plan).await, "{name} {value}");
+        assert!(!make(&managed, &plan).await);
+    }
+    assert_eq!(changes(&aws).iter().filter(|change| **change == "update connection").count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_of_settings_touches_only_what_it_concerns() {
     let aws = Eventbridge::new();
     let managed = managed(&aws, 1);
