@@ -65,6 +65,7 @@ impl PartyStore for Aws {
         Ok(Page { items, next_cursor })
     }
 
+    /// Tells nothing of the party's state: whoever calls is known by key and party, and that party is read, too.
     async fn key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
         let found = self.table.get(&keys::by_hash(&hash)).await?;
         Ok(found.map(|item| keys::read(&item, hash)).transpose().map_err(TableError::from)?)
