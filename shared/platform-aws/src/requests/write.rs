@@ -1,10 +1,10 @@
 //! What a command decided, as the parts of one transaction.
 
+use event_schema::id::RequestId;
 use jiff::Timestamp;
 use marketplace_core::{
     command::{Change, Command},
     fact::JournalEntry,
-    offer::Offer,
     publish::About,
 };
 
@@ -27,8 +27,7 @@ impl Writes {
     }
 }
 
-/// The transaction that makes this change, on the condition that nothing that was read has changed. A head that was
-/// only read is a part of the condition, so that no answer is accepted past a winner or a cancellation.
+/// The transaction that makes this change, on the condition that nothing that was read has changed.
 pub(super) fn writes<C: Command>(
     command: &C,
     loaded: &Loaded,
@@ -41,39 +40,47 @@ pub(super) fn writes<C: Command>(
     }
     let request = command.request();
     let first = journal::next_sequence(now, loaded.last_sequence().max(change.cause.unwrap_or(0)));
-    let facts = u64::try_from(change.facts.len()).unwrap_or(u64::MAX);
     // A change that tells nothing takes no sequence.
-    let last = if facts == 0 { loaded.last_sequence() } else { first + facts - 1 };
-    let old_head = loaded.head.as_ref();
-    let revision = old_head.map(|head| head.revision);
-    match &change.head {
-        Some(head) => writes.push(unchanged(revision, |next| rows::head_item(head, next, last))?),
-        None => {
-            writes.parts.extend(revision.map(|read| Write::check(rows::head_key(request), Condition::Revision(read))))
-        }
-    }
-    if let Some(detail) = &change.body {
-        writes.push(Write::insert(rows::body_item(request, detail)));
-    }
-    for offer in &change.offers {
-        writes.push(unchanged(loaded.revision_of(offer.delivery_id), |next| rows::offer_item(offer, next, last))?);
-    }
-    if let Some((delivery, attempt)) = &change.attempt {
-        let number =
-            change.offers.iter().find(|offer| offer.delivery_id == *delivery).map_or(0, |offer: &Offer| offer.attempts);
-        writes.push(Write::put(rows::attempt_item(*delivery, number, attempt)?));
-    }
+    let last = (first..).zip(&change.facts).last().map_or(loaded.last_sequence(), |(sequence, _)| sequence);
+    write_state(&mut writes, request, loaded, &change, last)?;
     if let Some((sequence, channel)) = change.notice {
         writes.notice = Some(writes.parts.len());
         writes.push(Write::insert(Item::new(&rows::notice_key(request, sequence, channel))));
     }
-    let head = change.head.as_ref().or(old_head.map(|head| &head.value));
+    let head = change.head.as_ref().or(loaded.head.as_ref().map(|head| &head.value));
     let about = head.map(|head| About { user_id: head.user_id.clone(), environment: head.environment });
     for (sequence, fact) in (first..).zip(change.facts) {
         let entry = JournalEntry { sequence, request: Some(request), at: command.at(), cause: change.cause, fact };
         writes.push(Write::insert(journal::item(&journal::pk(request), &entry, about.as_ref(), now)?));
     }
     Ok(writes)
+}
+
+/// The head, the body, the offers and the attempt. A head that was only read is a part of the condition, so that no
+/// answer is accepted past a winner or a cancellation.
+fn write_state(
+    writes: &mut Writes,
+    request: RequestId,
+    loaded: &Loaded,
+    change: &Change,
+    last_sequence: u64,
+) -> Result<(), ItemError> {
+    let read = loaded.head.as_ref().map(|head| head.revision);
+    match &change.head {
+        Some(head) => writes.push(unchanged(read, |next| rows::head_item(head, next, last_sequence))?),
+        None => writes.parts.extend(read.map(|read| Write::check(rows::head_key(request), Condition::Revision(read)))),
+    }
+    if let Some(detail) = &change.body {
+        writes.push(Write::insert(rows::body_item(request, detail)));
+    }
+    for offer in &change.offers {
+        let read = loaded.revision_of(offer.delivery_id);
+        writes.push(unchanged(read, |next| rows::offer_item(offer, next, last_sequence))?);
+        if let Some((_, attempt)) = change.attempt.as_ref().filter(|(delivery, _)| *delivery == offer.delivery_id) {
+            writes.push(Write::put(rows::attempt_item(offer.delivery_id, offer.attempts, attempt)?));
+        }
+    }
+    Ok(())
 }
 
 /// Writes a row that was read with this revision, or was not there.

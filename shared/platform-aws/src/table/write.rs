@@ -130,8 +130,9 @@ impl Table {
     /// again with the same one, and made once (DynamoDB keeps tokens for ten minutes).
     ///
     /// # Errors
-    /// [`TableError::Conflict`] when a condition does not hold or another transaction is in the way; the others when
-    /// DynamoDB cannot take it.
+    /// [`TableError::Conflict`] when a condition does not hold or another transaction is in the way: nothing was
+    /// written. [`TableError::Busy`] when no answer came for as long as it was asked for: whether it was written is
+    /// unknown.
     pub async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
         let parts = writes.into_iter().map(|write| write.in_transaction(&self.name));
         let parts: Vec<_> = parts.collect::<Result<_, _>>()?;
