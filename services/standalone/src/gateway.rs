@@ -252,7 +252,12 @@ impl Parts {
     }
 
     fn consumers(&self) -> Vec<platform_embedded::bus::Consumer> {
-        let router = request_router::Deps { store: self.store.clone(), clock: self.clock.clone() };
+        let router = request_router::Deps {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            bus: request_router::Bus::Ours,
+            managed: request_router::Managed::Pushed,
+        };
         let notifier = notifier::Deps::new(
             self.store.clone(),
             self.notices.clone(),

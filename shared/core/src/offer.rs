@@ -190,6 +190,17 @@ impl Offer {
         }
     }
 
+    /// Leaves the message to somebody else, who tries to deliver it until `until` at most: it is due for no push of
+    /// ours, and the inbox has it only after that time.
+    pub fn hand_over(&mut self, until: Timestamp) {
+        self.state = OfferState::Sent;
+        self.told = true;
+        if let Some(message) = &mut self.message {
+            message.next_attempt_at = None;
+            message.available_at = until;
+        }
+    }
+
     /// Takes the offer back; if the party may know of it, the withdrawal is the next message to it.
     pub fn withdraw(&mut self, now: Timestamp) {
         self.state = OfferState::Withdrawn;

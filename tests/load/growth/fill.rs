@@ -99,6 +99,7 @@ impl Filler {
         let offers = MakeOffers {
             request: id,
             environment: Environment::Prod,
+            handed_over: [].into(),
             last_of: Some(u32::try_from(parties.len())?),
             parties,
             registry_version: 1,

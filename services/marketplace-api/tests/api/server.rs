@@ -212,6 +212,7 @@ impl Server {
             request,
             environment,
             parties,
+            handed_over: [].into(),
             last_of: None,
             registry_version: 1,
             cause: None,

@@ -1,5 +1,9 @@
 //! A delivery worker records one HTTP attempt and what follows from it.
 
+mod conclude;
+mod handover;
+mod postpone;
+
 use event_schema::{
     delivery_result::Via,
     id::{DeliveryId, RequestId},
@@ -14,6 +18,8 @@ use crate::{
     offer::{Attempt, DeadLetter, Offer, Outgoing},
     request::Aggregate,
 };
+
+pub use self::{conclude::conclude, handover::RecordHandover, postpone::Postpone};
 
 /// How long a claim keeps a message from everybody else: longer than an attempt can take.
 pub const CLAIM: SignedDuration = SignedDuration::from_secs(15);
