@@ -109,11 +109,36 @@ impl Aws {
         Ok(self.detail_of(request).await?.map(|detail| LeasedOffer { offer, detail }))
     }
 
-    /// The request event's `detail`; none if there is no such request.
-    async fn detail_of(&self, request: RequestId) -> Result<Option<Arc<str>>, TableError> {
+    /// The request event's `detail`, JSON text; none if there is no such request.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when DynamoDB cannot take it, [`StoreError::Unexpected`] else.
+    pub async fn detail_of(&self, request: RequestId) -> Result<Option<Arc<str>>, StoreError> {
         let body = self.table.get(&body_key(request)).await?;
-        Ok(body.map(|body| body.get_text(DOCUMENT).map(Arc::from)).transpose()?)
+        Ok(body.map(|body| body.get_text(DOCUMENT).map(Arc::from)).transpose().map_err(TableError::from)?)
     }
+
+    /// Offers of a party that nobody has fetched from its inbox for as long as offers stay there, oldest first, at most
+    /// so many. An index lags behind, so an [`Expire`](marketplace_core::command::expire::Expire) has the last word.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when DynamoDB cannot take it, [`StoreError::Unexpected`] else.
+    pub async fn outlived(
+        &self,
+        party: &PartyId,
+        environment: Environment,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        let range = Range::Before(time_text(oldest(now)));
+        let query = Query::index(Index::Inbox, inbox_pk(party, environment), range);
+        Ok(self.table.first(&query, most).await?.iter().filter_map(delivery).collect())
+    }
+}
+
+/// From when on offers that were made available then are still in the inbox.
+fn oldest(now: Timestamp) -> Timestamp {
+    now.checked_sub(INBOX_LIFETIME).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// What the index knows to be available, oldest first. What has been available for as long as offers stay in the inbox

@@ -264,6 +264,16 @@ pub fn time_text(time: Timestamp) -> String {
     number_text(u64::try_from(time.as_microsecond()).unwrap_or(0))
 }
 
+/// The time that a key begins with, as [`time_text`] writes it.
+///
+/// # Errors
+/// It does not begin with a time.
+pub fn time_of_text(item: &Item, attribute: &'static str) -> Result<Timestamp, ItemError> {
+    let digits = item.get_text(attribute)?.get(..16).unwrap_or_default();
+    let microseconds = digits.parse().map_err(fault(attribute, "begins with no time"))?;
+    Timestamp::from_microsecond(microseconds).map_err(fault(attribute, "begins with no time"))
+}
+
 /// A sequence or version in a key: sixteen digits, so that the order of texts is that of numbers.
 #[must_use]
 pub fn number_text(number: u64) -> String {

@@ -9,7 +9,7 @@ use marketplace_core::{
 
 use super::rows::{indexed, request_pk};
 use crate::{
-    item::{Item, ItemError, Key, number_text, shard, time_text},
+    item::{Item, ItemError, Key, number_text, shard, time_of_text, time_text},
     table::Index,
 };
 
@@ -31,6 +31,11 @@ pub(crate) fn party_pk(party: &PartyId) -> String {
 /// The partition of an index over what has still to be put on the bus.
 pub(crate) fn unpublished_pk(shard: u8) -> String {
     format!("UNPUB#{shard}")
+}
+
+/// When a row that the index of what waits for the bus found was written.
+pub(crate) fn waiting_since(found: &Item) -> Result<Timestamp, ItemError> {
+    time_of_text(found, Index::Unpublished.sk())
 }
 
 /// The first sequence of a change that is made now: microseconds since 1970, or more, so that it is higher than every
@@ -118,6 +123,7 @@ mod tests {
             assert_eq!(serde_json::to_string(&read.fact).unwrap(), serde_json::to_string(&written.fact).unwrap());
             assert_eq!(super::about(&item).unwrap(), Some(about.clone()));
             assert_eq!(item.optional(Index::Unpublished.pk(), Item::get_text).unwrap().is_some(), waits);
+            assert_eq!(waiting_since(&item).ok(), waits.then_some(NOW));
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use aws_sdk_dynamodb::{
     primitives::Blob,
-    types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem},
+    types::{AttributeValue, ConditionCheck, Delete, Put, ReturnValue, TransactWriteItem},
 };
 use futures::TryFutureExt as _;
+use jiff::Timestamp;
 use uuid::Builder;
 
 use super::{
@@ -12,6 +13,9 @@ use super::{
     error::{classified, classified_transaction},
 };
 use crate::item::{Attributes, EXPIRES_AT, Item, Key, PK, REVISION};
+
+/// The attribute of a counter.
+const COUNT: &str = "counted";
 
 /// What has to be so for a write to be made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -186,6 +190,24 @@ impl Table {
             Ok(_) | Err(TableError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Adds to a counter that may be forgotten after this time, and answers what it is now. A counter that is not there
+    /// is 0. When an answer is lost, the same may be added twice.
+    ///
+    /// # Errors
+    /// [`TableError::Busy`] or [`TableError::Unexpected`].
+    pub async fn add(&self, key: &Key, number: u64, expires: Timestamp) -> Result<u64, TableError> {
+        let value = |number: String| AttributeValue::N(number);
+        let add = || {
+            let add = self.client.update_item().table_name(&*self.name).set_key(Some(key.attributes()));
+            let add = add.update_expression(format!("ADD {COUNT} :number SET {EXPIRES_AT} = :expires"));
+            let add = add.expression_attribute_values(":number", value(number.to_string()));
+            let add = add.expression_attribute_values(":expires", value((expires.as_second() + 1).to_string()));
+            add.return_values(ReturnValue::UpdatedNew).send().map_err(classified)
+        };
+        let counted = self.patiently(add).await?.attributes.unwrap_or_default();
+        Ok(Item::from(counted).get_number(COUNT)?)
     }
 
     fn token(&self) -> String {
