@@ -2,8 +2,11 @@
 
 use std::{fs, path::Path, sync::LazyLock};
 
-use serde_json::{Map, Value, json};
-use yaml_serde::Value as Yaml;
+use serde_json::Value;
+
+/// Shared with what deploys to the emulator.
+#[path = "../../xtask/src/deploy/written_out.rs"]
+mod written_out;
 
 /// The stack.
 pub(crate) static STACK: LazyLock<Template> = LazyLock::new(|| Template::read("template.yaml"));
@@ -25,8 +28,8 @@ pub(crate) type Resource<'a> = (&'a str, &'a Value);
 
 impl Template {
     fn read(file: &str) -> Self {
-        let yaml: Yaml = yaml_serde::from_str(&text(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-        Self(written_out(yaml))
+        let template = written_out::read(&text(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        Self(template.unwrap_or_else(|| panic!("{file}: a key is no text")))
     }
 
     /// A part of it, by JSON pointer.
@@ -71,47 +74,4 @@ pub(crate) fn of_arn(value: &Value) -> &str {
 pub(crate) fn of_alias(value: &Value) -> &str {
     let name = value["Ref"].as_str().and_then(|name| name.strip_suffix(".Alias"));
     name.unwrap_or_else(|| panic!("not the alias of one of our functions: {value}"))
-}
-
-fn written_out(yaml: Yaml) -> Value {
-    match yaml {
-        Yaml::Null => Value::Null,
-        Yaml::Bool(value) => value.into(),
-        Yaml::Number(number) => number.as_i64().map_or_else(|| json!(number.as_f64()), Value::from),
-        Yaml::String(text) => text.into(),
-        Yaml::Sequence(items) => items.into_iter().map(written_out).collect(),
-        Yaml::Mapping(entries) => {
-            let entry = |(key, value)| match key {
-                Yaml::String(key) => (key, written_out(value)),
-                other => panic!("a key that is no text: {other:?}"),
-            };
-            Value::Object(entries.into_iter().map(entry).collect())
-        }
-        Yaml::Tagged(tagged) => intrinsic(&tagged.tag.to_string(), written_out(tagged.value)),
-    }
-}
-
-fn intrinsic(tag: &str, value: Value) -> Value {
-    let name = tag.trim_start_matches('!');
-    let (name, value) = match (name, value) {
-        ("Ref" | "Condition", value) => (name.to_owned(), value),
-        ("GetAtt", Value::String(path)) => {
-            let (resource, attribute) = path.split_once('.').expect("a resource and its attribute");
-            ("Fn::GetAtt".to_owned(), json!([resource, attribute]))
-        }
-        (name, value) => (format!("Fn::{name}"), value),
-    };
-    Value::Object(Map::from_iter([(name, value)]))
-}
-
-#[test]
-fn short_tags_are_written_out() {
-    let yaml = "{a: !Ref X, b: !GetAtt X.Arn, c: !If [Y, !Sub 'z${X}', 1]}";
-    let value = written_out(yaml_serde::from_str(yaml).unwrap());
-    let expected = json!({
-        "a": { "Ref": "X" },
-        "b": { "Fn::GetAtt": ["X", "Arn"] },
-        "c": { "Fn::If": ["Y", { "Fn::Sub": "z${X}" }, 1] },
-    });
-    assert_eq!(value, expected);
 }

@@ -6,8 +6,12 @@ mod emulator;
 mod functions;
 mod removal;
 mod template;
+mod written_out;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
@@ -35,21 +39,30 @@ const LOOKS: u32 = 300;
 /// When something cannot be built, installed or started, or the emulator refuses the stack.
 pub(crate) fn up(workspace: &Workspace) -> anyhow::Result<String> {
     functions::build(workspace)?;
+    let artefacts = package(workspace)?;
     let emulator = Emulator::find_or_start(workspace)?;
     let aws = client(workspace, &emulator)?;
     removal::stack(&aws)?;
-    let folder = emulator::folder(workspace);
-    let packaged = package(workspace, &aws, folder.join("packaged.json"))?;
-    let text = fs::read_to_string(&packaged).context("the packaged template")?;
-    let mut template: Value = serde_json::from_str(&text).context("the packaged template")?;
-    let unknown = template::unknown_types(workspace)?;
-    for name in template::drop_unknown(&mut template, &unknown) {
+    upload(&aws, &artefacts)?;
+    create_stack(&aws, &emulator)?;
+    api_url(&aws, &emulator)
+}
+
+/// Zips the functions that were built and writes the emulator's template beside them. Answers their folder.
+///
+/// # Errors
+///
+/// When there are no functions, or a file cannot be written.
+pub(crate) fn package(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let folder = workspace.root.join("target/lambda");
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    functions::zip(workspace, &folder)?;
+    let (template, left_out) = template::for_emulator(workspace)?;
+    for name in left_out {
         say(&format!("left out, since the emulator does not know it: {name}"));
     }
-    let local = folder.join("template.json");
-    fs::write(&local, template.to_string()).context("the emulator's template")?;
-    create_stack(&aws, &emulator, &local)?;
-    api_url(&aws, &emulator)
+    fs::write(folder.join("template.json"), template.to_string()).context("the emulator's template")?;
+    Ok(folder)
 }
 
 /// Removes the stack and what was made beside it, sees that nothing is left, and ends the emulator.
@@ -108,30 +121,17 @@ fn has_artefacts(aws: &Aws) -> anyhow::Result<bool> {
     Ok(aws.names(&["s3api", "list-buckets"], "Buckets", "Name")?.iter().any(|name| name == ARTEFACTS))
 }
 
-/// Zips the functions and uploads them; the template that names them is written as JSON.
-fn package(workspace: &Workspace, aws: &Aws, to: PathBuf) -> anyhow::Result<PathBuf> {
+/// Uploads the zips and the template.
+fn upload(aws: &Aws, folder: &Path) -> anyhow::Result<()> {
     if !has_artefacts(aws)? {
         aws.run(&["s3", "mb", &format!("s3://{ARTEFACTS}")])?;
     }
-    let template = workspace.root.join("infra/template.yaml");
-    let (template, written) = (template.to_string_lossy(), to.to_string_lossy());
-    aws.run(&[
-        "cloudformation",
-        "package",
-        "--use-json",
-        "--s3-bucket",
-        ARTEFACTS,
-        "--template-file",
-        &template,
-        "--output-template-file",
-        &written,
-    ])?;
-    Ok(to)
+    let (from, to) = (folder.to_string_lossy(), format!("s3://{ARTEFACTS}"));
+    let only = ["--exclude", "*", "--include", "*.zip", "--include", "template.json"];
+    aws.run(&[&["s3", "cp", "--recursive", "--only-show-errors", &from, &to], &only[..]].concat())
 }
 
-fn create_stack(aws: &Aws, emulator: &Emulator, template: &std::path::Path) -> anyhow::Result<()> {
-    let object = format!("s3://{ARTEFACTS}/template.json");
-    aws.run(&["s3", "cp", "--only-show-errors", &template.to_string_lossy(), &object])?;
+fn create_stack(aws: &Aws, emulator: &Emulator) -> anyhow::Result<()> {
     let architecture = if std::env::consts::ARCH == "aarch64" { "arm64" } else { "x86_64" };
     let parameters = [
         ("Architecture", architecture),
