@@ -6,6 +6,7 @@
 
 mod bus;
 mod entries;
+mod evidence;
 
 use std::{collections::HashMap, error::Error, sync::Arc};
 
@@ -14,8 +15,12 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use marketplace_core::publish::{self, Happened};
 
-pub use self::bus::{Bus, BusError};
-use self::entries::{Outgoing, batches};
+use self::entries::{Carrier, Outgoing, batches};
+pub use self::{
+    bus::{Bus, BusError},
+    entries::DOORBELL,
+    evidence::Message,
+};
 use crate::{
     item::{DOCUMENT, Item, ItemError, Key, SHARDS, time_text},
     requests::{journal, rows},
@@ -32,6 +37,7 @@ const AT_ONCE: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Row {
     key: Key,
+    handed_over: bool,
     happened: Happened,
 }
 
@@ -46,7 +52,7 @@ impl Row {
             return Ok(None);
         }
         let happened = Happened { entry: journal::entry(item)?, request: journal::about(item)?, detail: None };
-        Ok(Some(Self { key, happened }))
+        Ok(Some(Self { key, handed_over: journal::is_handed_over(item), happened }))
     }
 
     /// The row's key; what could not be published is told by it.
@@ -79,8 +85,14 @@ impl<B: Bus> Outbox<B> {
         let (mut outgoing, mut failed) = (vec![], vec![]);
         for row in rows {
             let detail = row.happened.entry.request.and_then(|request| bodies.get(&request).cloned());
-            match publish::event(&Happened { detail, ..row.happened }) {
-                Ok(Some(event)) => outgoing.push(Outgoing::new(row.key, &self.bus_name, &event)),
+            let happened = Happened { detail, ..row.happened };
+            match publish::event(&happened) {
+                Ok(Some(event)) => {
+                    let message = Message::of(&happened.entry.fact);
+                    let to_parties =
+                        message.map(|message| if row.handed_over { Carrier::Bus(message) } else { Carrier::Us });
+                    outgoing.push(Outgoing::new(row.key, to_parties, &self.bus_name, &event));
+                }
                 // It should not have been marked.
                 Ok(None) => self.unmark(&row.key).await,
                 Err(error) => {
@@ -92,8 +104,8 @@ impl<B: Bus> Outbox<B> {
         }
         for batch in batches(outgoing) {
             let (sent, unsent) = self.send(batch).await;
-            stream::iter(&sent).for_each_concurrent(AT_ONCE, |key| self.unmark(key)).await;
-            failed.extend(unsent);
+            stream::iter(sent).for_each_concurrent(AT_ONCE, |sent| self.conclude(sent)).await;
+            failed.extend(unsent.into_iter().map(|outgoing| outgoing.key));
         }
         Ok(failed)
     }
@@ -118,6 +130,21 @@ impl<B: Bus> Outbox<B> {
             }
         }
         Ok(left)
+    }
+
+    /// Since when the row that has waited longest for the bus has waited; none when nothing waits.
+    ///
+    /// # Errors
+    /// The table could not be read.
+    pub async fn waiting_since(&self) -> Result<Option<Timestamp>, TableError> {
+        let mut oldest = None;
+        for shard in 0..SHARDS {
+            let query = Query::index(Index::Unpublished, journal::unpublished_pk(shard), Range::All);
+            let first = self.table.first(&query, 1).await?;
+            let since = first.first().map(journal::waiting_since).transpose()?;
+            oldest = oldest.into_iter().chain(since).min();
+        }
+        Ok(oldest)
     }
 
     /// The rows that the index found, as they are now: those that went out meanwhile are left out.
@@ -146,9 +173,9 @@ impl<B: Bus> Outbox<B> {
         Ok(bodies.into_iter().flatten().collect())
     }
 
-    /// Sends one batch; entries that fail are sent again, by themselves. Answers the keys of what went out and of what
-    /// did not.
-    async fn send(&self, mut open: Vec<Outgoing>) -> (Vec<Key>, Vec<Key>) {
+    /// Sends one batch; entries that fail are sent again, by themselves. Answers what went out, with the bus's ids, and
+    /// what did not.
+    async fn send(&self, mut open: Vec<Outgoing>) -> (Vec<(Outgoing, String)>, Vec<Outgoing>) {
         let (mut patience, mut sent) = (self.table.patience(), vec![]);
         loop {
             let entries = open.iter().map(|outgoing| outgoing.entry.clone()).collect();
@@ -156,19 +183,29 @@ impl<B: Bus> Outbox<B> {
                 Ok(taken) => {
                     let mut taken = taken.into_iter();
                     open.retain(|outgoing| {
-                        let gone = taken.next().unwrap_or(false);
-                        if gone {
-                            sent.push(outgoing.key.clone());
-                        }
-                        !gone
+                        let id = taken.next().flatten();
+                        let stays = id.is_none();
+                        sent.extend(id.map(|id| (outgoing.clone(), id)));
+                        stays
                     });
                 }
                 Err(error) => tracing::warn!(error = &*error.0 as &dyn Error, "PutEvents failed"),
             }
             if open.is_empty() || !patience.again().await {
-                return (sent, open.into_iter().map(|outgoing| outgoing.key).collect());
+                return (sent, open);
             }
         }
+    }
+
+    /// The row is on the bus. What the bus's log will say of it can be understood before it is forgotten here.
+    async fn conclude(&self, (outgoing, id): (Outgoing, String)) {
+        if let Some(Carrier::Bus(message)) = outgoing.carrier
+            && let Err(error) = evidence::keep(&self.table, &id, message, outgoing.at).await
+        {
+            // The party got it; only the proof of it will be missing, and its answer is one too.
+            tracing::warn!(error = &error as &dyn Error, key = ?outgoing.key, "evidence of a delivery will be missing");
+        }
+        self.unmark(&outgoing.key).await;
     }
 
     /// Takes a row out of the index. If that fails, the sweep publishes it once more.

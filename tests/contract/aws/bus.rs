@@ -9,7 +9,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use event_schema::names;
 use jiff::Timestamp;
 use marketplace_core::publish::BusEvent;
-use platform_aws::outbox::{Bus, BusError};
+use platform_aws::outbox::{Bus, BusError, DOORBELL};
 use serde_json::{Value, value::RawValue};
 
 /// What was put on the bus, in order. Clones share it.
@@ -54,6 +54,17 @@ impl Archive {
         self.inner.lock().expect("no panic").taken.len()
     }
 
+    /// The id that the bus gave the n-th entry, counted over all calls from 1.
+    pub(crate) fn id_of(number: usize) -> String {
+        format!("bus-{number}")
+    }
+
+    /// The events that say so are for the doorbell.
+    pub(crate) fn rings(&self) -> Vec<bool> {
+        let rings = |entry: &PutEventsRequestEntry| entry.resources() == [DOORBELL];
+        self.inner.lock().expect("no panic").taken.iter().map(rings).collect()
+    }
+
     /// The events, once each, as a consumer sees them that knows them by their ids.
     pub(crate) fn events(&self) -> Vec<BusEvent> {
         let mut seen = BTreeSet::new();
@@ -63,7 +74,7 @@ impl Archive {
 }
 
 impl Bus for Archive {
-    async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<bool>, BusError> {
+    async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<Option<String>>, BusError> {
         assert!((1..=10).contains(&entries.len()), "{} entries", entries.len());
         let mut inner = self.inner.lock().expect("no panic");
         inner.calls.push(entries.len());
@@ -73,7 +84,7 @@ impl Bus for Archive {
             if !refused {
                 inner.taken.push(entry);
             }
-            !refused
+            (!refused).then(|| Self::id_of(inner.offered))
         };
         Ok(entries.into_iter().map(take).collect())
     }

@@ -1,9 +1,17 @@
 //! What the outbox promises besides: an entry that fails holds no other up, and is not lost.
 
+use event_schema::{
+    id::{Environment, PartyId},
+    words::MessageType,
+};
 use jiff::SignedDuration;
-use marketplace_core::ports::Clock as _;
+use marketplace_core::{
+    command::route::MakeOffers,
+    offer::delivery_id,
+    ports::{Clock as _, RequestStore as _, Urgency},
+};
 use platform_aws::{
-    outbox::{Outbox, Row},
+    outbox::{Message, Outbox, Row},
     table::{Query, Range},
 };
 use serde_json::json;
@@ -75,4 +83,35 @@ async fn a_sweep_leaves_alone_what_is_new() {
     let outbox = Outbox::new(platform.table(), archive.clone(), "marketplace");
     assert_eq!(outbox.sweep(before).await.unwrap(), 0);
     assert_eq!(archive.taken(), 0, "the stream brings it");
+}
+
+#[tokio::test]
+async fn what_is_handed_over_rings_no_bell_and_its_log_can_be_understood() {
+    let platform = Calm::open().await;
+    let store = platform.store();
+    let request = asked(&store, &json!({ "category": "books" })).await;
+    let [books, pens]: [PartyId; 2] = ["books", "pens"].map(|id| id.parse().unwrap());
+    let offers = MakeOffers {
+        request,
+        environment: Environment::Prod,
+        parties: vec![books.clone(), pens],
+        handed_over: [(books.clone(), START + SignedDuration::from_hours(24))].into(),
+        last_of: Some(2),
+        registry_version: 1,
+        cause: None,
+        at: START,
+    };
+    store.apply(offers, Urgency::Ours, None).await.unwrap();
+    let archive = Archive::that_refuses(|_| false);
+    assert_eq!(sweep(&platform, &archive).await, 0);
+    let rings = archive.rings();
+    assert_eq!((rings.len(), rings.iter().filter(|rings| **rings).count()), (3, 1), "the request, and two deliveries");
+
+    let mut known = vec![];
+    for number in 1..=rings.len() {
+        known.extend(store.message_of(&Archive::id_of(number)).await.unwrap());
+    }
+    let delivery_id = delivery_id(request, &books, Environment::Prod, 1);
+    assert_eq!(known, [Message { delivery_id, kind: MessageType::OfferCreated }]);
+    assert_eq!(store.message_of("bus-99").await.unwrap(), None);
 }

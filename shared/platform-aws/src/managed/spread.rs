@@ -29,12 +29,12 @@ impl<B> Spread<B> {
 }
 
 impl<B: Bus> Bus for Spread<B> {
-    async fn put(&self, mut entries: Vec<PutEventsRequestEntry>) -> Result<Vec<bool>, BusError> {
+    async fn put(&self, mut entries: Vec<PutEventsRequestEntry>) -> Result<Vec<Option<String>>, BusError> {
         for entry in &mut entries {
             // A delivery that does not say to whom is none of ours.
             let bus = addressee(entry).map_or(0, |route| self.buses.of(&route));
             if bus > 0 {
-                entry.resources = Some(vec![buses::name(bus)]);
+                entry.resources.get_or_insert_default().push(buses::name(bus));
             }
         }
         self.main.put(entries).await
@@ -73,8 +73,8 @@ mod tests {
     struct Kept(Arc<Mutex<Vec<PutEventsRequestEntry>>>);
 
     impl Bus for Kept {
-        async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<bool>, BusError> {
-            let taken = vec![true; entries.len()];
+        async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<Option<String>>, BusError> {
+            let taken = vec![Some("id".to_owned()); entries.len()];
             self.0.lock().unwrap().extend(entries);
             Ok(taken)
         }
@@ -88,7 +88,7 @@ mod tests {
     async fn named(buses: u16, entries: Vec<PutEventsRequestEntry>) -> Vec<Vec<String>> {
         let kept = Kept::default();
         let spread = Spread::new(kept.clone(), Buses::new(NonZeroU16::new(buses).unwrap()));
-        assert_eq!(spread.put(entries.clone()).await.unwrap(), vec![true; entries.len()]);
+        assert_eq!(spread.put(entries.clone()).await.unwrap().len(), entries.len());
         let kept = kept.0.lock().unwrap();
         kept.iter().map(|entry| entry.resources().to_vec()).collect()
     }

@@ -11,12 +11,16 @@ pub struct BusError(#[source] pub Box<dyn Error + Send + Sync>);
 
 /// Where events go.
 pub trait Bus: Clone + Send + Sync + 'static {
-    /// Puts up to ten events on the bus; says of each, in order, whether it was taken.
-    fn put(&self, entries: Vec<PutEventsRequestEntry>) -> impl Future<Output = Result<Vec<bool>, BusError>> + Send;
+    /// Puts up to ten events on the bus; says of each, in order, by which id the bus knows it from now on, or none when
+    /// it was not taken.
+    fn put(
+        &self,
+        entries: Vec<PutEventsRequestEntry>,
+    ) -> impl Future<Output = Result<Vec<Option<String>>, BusError>> + Send;
 }
 
 impl Bus for Client {
-    async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<bool>, BusError> {
+    async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<Option<String>>, BusError> {
         let answer = self.put_events().set_entries(Some(entries)).send().await;
         let answer = answer.map_err(|error| BusError(Box::new(error)))?;
         for entry in answer.entries() {
@@ -24,6 +28,6 @@ impl Bus for Client {
                 tracing::warn!(code, message = entry.error_message(), "an event was not taken");
             }
         }
-        Ok(answer.entries().iter().map(|entry| entry.error_code().is_none()).collect())
+        Ok(answer.entries.unwrap_or_default().into_iter().map(|entry| entry.event_id).collect())
     }
 }

@@ -22,6 +22,7 @@ const AT: &str = "at";
 const CAUSE: &str = "cause";
 const USER: &str = "user_id";
 const ENVIRONMENT: &str = "environment";
+const HANDED_OVER: &str = "handed_over";
 
 /// The partition of what happens to a party.
 pub(crate) fn party_pk(party: &PartyId) -> String {
@@ -65,6 +66,16 @@ pub(crate) fn item(pk: &str, entry: &JournalEntry, about: Option<&About>, now: T
         item = indexed(item, Index::Unpublished, shard("UNPUB", &place), sk);
     }
     item.document(&entry.fact)
+}
+
+/// Marks a row as a message that somebody else delivers.
+pub(super) fn handed_over(item: Item) -> Item {
+    item.number(HANDED_OVER, 1_u64)
+}
+
+/// Whether the row is a message that somebody else delivers.
+pub(crate) fn is_handed_over(item: &Item) -> bool {
+    item.get_number::<u64>(HANDED_OVER).is_ok()
 }
 
 /// A journal row, as it is stored.

@@ -4,13 +4,16 @@ use event_schema::id::RequestId;
 use jiff::Timestamp;
 use marketplace_core::{
     command::{Change, Command},
-    fact::JournalEntry,
+    fact::{Fact, JournalEntry},
+    lifecycle::OfferState,
+    offer::Offer,
     publish::About,
 };
 
 use super::{journal, load::Loaded, rows};
 use crate::{
     item::{Item, ItemError},
+    outbox::Message,
     table::{Condition, Write},
 };
 
@@ -50,10 +53,21 @@ pub(super) fn writes<C: Command>(
     let head = change.head.as_ref().or(loaded.head.as_ref().map(|head| &head.value));
     let about = head.map(|head| About { user_id: head.user_id.clone(), environment: head.environment });
     for (sequence, fact) in (first..).zip(change.facts) {
+        let handed_over = is_handed_over(&fact, &change.offers, loaded);
         let entry = JournalEntry { sequence, request: Some(request), at: command.at(), cause: change.cause, fact };
-        writes.push(Write::insert(journal::item(&journal::pk(request), &entry, about.as_ref(), now)?));
+        let item = journal::item(&journal::pk(request), &entry, about.as_ref(), now)?;
+        writes.push(Write::insert(if handed_over { journal::handed_over(item) } else { item }));
     }
     Ok(writes)
+}
+
+/// Whether a fact is a message about an offer that is in somebody else's hands, or was until now.
+fn is_handed_over(fact: &Fact, written: &[Offer], loaded: &Loaded) -> bool {
+    let Some(message) = Message::of(fact) else {
+        return false;
+    };
+    let mut offers = written.iter().chain(loaded.offers.iter().map(|offer| &offer.value));
+    offers.any(|offer| offer.delivery_id == message.delivery_id && offer.state == OfferState::Sent)
 }
 
 /// The head, the body, the offers and the attempt. A head that was only read is a part of the condition, so that no
