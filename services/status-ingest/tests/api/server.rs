@@ -171,8 +171,16 @@ impl Server {
         let environment = Environment::Prod;
         let parties: Vec<PartyId> = parties.iter().map(|party| party.parse().unwrap()).collect();
         let offers = parties.iter().map(|party| delivery_id(id, party, environment, 1)).collect();
-        let whole =
-            MakeOffers { request: id, environment, parties, handed_over: [].into(), last_of: None, registry_version: 1, cause: None, at: now };
+        let whole = MakeOffers {
+            request: id,
+            environment,
+            parties,
+            handed_over: [].into(),
+            last_of: None,
+            registry_version: 1,
+            cause: None,
+            at: now,
+        };
         for batch in MakeOffers::batches(whole) {
             self.store.apply(batch, Urgency::Ours, None).await.unwrap();
         }
