@@ -31,6 +31,19 @@ pub(super) struct PartyRow {
 pub(super) async fn read(item: &Item, id: &PartyId, sealer: &Sealer) -> Result<PartyRow, StoreError> {
     let stored: Stored = item.get_document().map_err(TableError::from)?;
     let sealed = sealed(item).map_err(TableError::from)?;
+    let party = match sealer {
+        Sealer::Closed => stored.without_secrets(),
+        Sealer::Local(_) | Sealer::Kms(_) => stored.with(&opened(&sealed, id, sealer).await?),
+    };
+    Ok(PartyRow {
+        party: party.map_err(unexpected)?,
+        revision: item.revision().map_err(TableError::from)?,
+        last_sequence: item.get_number(LAST_SEQUENCE).map_err(TableError::from)?,
+        sealed,
+    })
+}
+
+async fn opened(sealed: &[Option<Vec<u8>>; 3], id: &PartyId, sealer: &Sealer) -> Result<AllSecrets, StoreError> {
     let mut secrets = AllSecrets::default();
     for environment in Environment::ALL {
         if let Some(sealed) = &sealed[environment as usize] {
@@ -38,12 +51,7 @@ pub(super) async fn read(item: &Item, id: &PartyId, sealer: &Sealer) -> Result<P
             secrets[environment as usize] = serde_json::from_slice(&clear).map_err(unexpected)?;
         }
     }
-    Ok(PartyRow {
-        party: stored.with(&secrets).map_err(unexpected)?,
-        revision: item.revision().map_err(TableError::from)?,
-        last_sequence: item.get_number(LAST_SEQUENCE).map_err(TableError::from)?,
-        sealed,
-    })
+    Ok(secrets)
 }
 
 fn sealed(item: &Item) -> Result<[Option<Vec<u8>>; 3], ItemError> {
