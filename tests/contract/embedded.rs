@@ -24,11 +24,11 @@ use std::{
 use event_schema::kind::EventKind;
 use futures::FutureExt;
 use marketplace_core::publish::BusEvent;
+use platform_common::vault::Vault;
 use platform_embedded::{
     Embedded, Options,
     bus::{Bus, Consumer},
     push::PushWorkers,
-    vault::Vault,
 };
 use secrecy::SecretString;
 use tempfile::TempDir;

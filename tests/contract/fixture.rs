@@ -79,6 +79,7 @@ pub(crate) fn batches(request: RequestId, parties: &[&str], now: Timestamp) -> V
         request,
         environment: Environment::Prod,
         parties: parties.iter().map(|party| party_id(party)).collect(),
+        handed_over: [].into(),
         last_of: None,
         registry_version: 1,
         cause: None,

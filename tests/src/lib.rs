@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod caller;
 pub mod clock;
+pub mod dynamodb;
 pub mod eventually;
 pub mod gateway;
 pub mod mail_server;
@@ -19,6 +20,7 @@ pub mod token_server;
 
 pub use self::{
     caller::{Answer, Caller},
+    dynamodb::DynamoServer,
     eventually::eventually,
     gateway::TestGateway,
     market::{Market, Party, User},

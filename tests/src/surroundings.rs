@@ -31,6 +31,14 @@ pub(crate) fn aws_client() -> &'static Path {
     &CLIENT
 }
 
+/// The `DynamoDB` engine: `MARKETPLACE_TEST_DYNAMODB`, as `cargo xtask test` sets it, or else what it has installed.
+pub(crate) fn dynamodb_server() -> PathBuf {
+    let server = variable("MARKETPLACE_TEST_DYNAMODB")
+        .map_or_else(|| Path::new(ROOT).join("target/tools/bin/dynoxide"), PathBuf::from);
+    assert!(server.exists(), "{server:?} is installed by `cargo xtask test`");
+    server
+}
+
 /// The client in the folder where `cargo xtask test` installs it, made here when it is not there yet.
 fn installed_client() -> PathBuf {
     let folder = Path::new(ROOT).join("target/venv");

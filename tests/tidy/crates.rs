@@ -153,10 +153,12 @@ fn may_depend(package: &str, dependency: &str) -> bool {
     match (folder(package).as_str(), folder(dependency).as_str()) {
         ("tests", _) => true,
         ("services", _) if package == WIRING => true,
-        ("services", "shared") => dependency != "platform-embedded",
+        ("services", "shared") => !dependency.starts_with("platform-"),
         ("shared", "shared") => match package {
             "event-schema" => false,
             "marketplace-core" => dependency == "event-schema",
+            "platform-common" => PURE.contains(&dependency),
+            _ if package.starts_with("platform-") => dependency == "platform-common" || PURE.contains(&dependency),
             _ => PURE.contains(&dependency),
         },
         _ => false,

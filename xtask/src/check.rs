@@ -10,7 +10,8 @@ use crate::{
 
 type Check = fn(&Workspace) -> anyhow::Result<()>;
 
-const CHECKS: [(&str, Check); 4] = [("format", format), ("clippy", clippy), ("rustdoc", rustdoc), ("deny", deny)];
+const CHECKS: [(&str, Check); 5] =
+    [("format", format), ("clippy", clippy), ("rustdoc", rustdoc), ("deny", deny), ("templates", templates)];
 
 /// Runs every check, also after one has failed, so that one run shows all there is to mend.
 ///
@@ -28,7 +29,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     if !failed.is_empty() {
         bail!("check failed: {}", failed.join(", "));
     }
-    say("check passed: format, clippy, rustdoc, deny");
+    say("check passed: format, clippy, rustdoc, deny, templates");
     Ok(())
 }
 
@@ -53,4 +54,19 @@ fn rustdoc(workspace: &Workspace) -> anyhow::Result<()> {
 /// than that cannot run everywhere.
 fn deny(workspace: &Workspace) -> anyhow::Result<()> {
     tools::DENY.step(workspace)?.args(["--workspace", "--locked", "check", "bans", "licenses", "sources"]).run()
+}
+
+/// What AWS would refuse of the templates, and what `cfn-lint` thinks unwise.
+fn templates(workspace: &Workspace) -> anyhow::Result<()> {
+    let programs = tools::TEMPLATE_LINT.programs(workspace)?;
+    for template in ["infra/template.yaml", "infra/third-party.yaml"] {
+        Step::new(programs.join("cfn-lint"), &workspace.root).args([template]).run()?;
+        Step::new(programs.join("sam"), &workspace.root)
+            .args(["validate", "--lint", "--template", template])
+            // Nothing is looked up in the region; the program only wants to know one.
+            .env("AWS_DEFAULT_REGION", "eu-west-1")
+            .env("SAM_CLI_TELEMETRY", "0")
+            .run()?;
+    }
+    Ok(())
 }

@@ -3,8 +3,10 @@
 //! `cargo xtask test` and `cargo xtask check` install what they need into the target folder.
 
 mod check;
+mod deploy;
 mod process;
 mod test;
+mod token;
 mod tools;
 mod workspace;
 
@@ -34,6 +36,21 @@ enum Command {
     Check,
     /// Write the JSON Schemas of the events from their types.
     Schemas,
+    /// Build the functions and deploy the stack to an emulator of AWS on this machine; prints the API's URL.
+    Deploy {
+        /// On this machine; for AWS there is `sam deploy` in `infra/`.
+        #[arg(long, required = true)]
+        local: bool,
+        /// Remove everything instead.
+        #[arg(long)]
+        destroy: bool,
+    },
+    /// Print access tokens of a user and of an operator of the stack, as lines that a shell can evaluate.
+    Token {
+        /// Of the stack on this machine.
+        #[arg(long, required = true)]
+        local: bool,
+    },
     /// Measure what DESIGN section 8 promises; without a name, all of it.
     Bench {
         /// Names of benchmarks, and their options.
@@ -58,6 +75,12 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test { filter } => test::run(&workspace, &filter),
         Command::Check => check::run(&workspace),
         Command::Schemas => schemas(&workspace),
+        Command::Deploy { destroy: true, .. } => deploy::down(&workspace),
+        Command::Deploy { .. } => deploy::up(&workspace).map(|url| process::answer(&url)),
+        Command::Token { .. } => token::tokens(&workspace).map(|tokens| {
+            process::answer(&format!("token={}", tokens.user));
+            process::answer(&format!("operator_token={}", tokens.operator));
+        }),
         Command::Bench { arguments } => Step::cargo(&workspace.root)
             .args(["run", "--release", "--package", "tests", "--bin", "bench", "--"])
             .args(&arguments)

@@ -4,6 +4,8 @@ use std::{
     ffi::OsStr,
     path::Path,
     process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
@@ -12,6 +14,18 @@ use anyhow::{Context as _, bail};
 #[expect(clippy::print_stderr, reason = "talking to the terminal is what this program is for")]
 pub(crate) fn say(text: &str) {
     eprintln!("xtask: {text}");
+}
+
+/// Writes what a script asked for to standard output.
+#[expect(clippy::print_stdout, reason = "an answer that a shell can take")]
+pub(crate) fn answer(line: &str) {
+    println!("{line}");
+}
+
+/// Waits a little before something outside is looked at again.
+#[expect(clippy::disallowed_methods, reason = "there is no runtime here whose thread it could block")]
+pub(crate) fn pause() {
+    thread::sleep(Duration::from_millis(100));
 }
 
 /// One program to run, with the terminal as its output.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
+    deploy,
     process::{Step, say},
     tools,
     workspace::Workspace,
@@ -11,8 +12,17 @@ use crate::{
 /// Tells tests where the real `aws` client is.
 const AWS_CLIENT: &str = "MARKETPLACE_TEST_AWS";
 
+/// Tells tests where the `DynamoDB` engine's server is.
+const DYNAMODB: &str = "MARKETPLACE_TEST_DYNAMODB";
+
 /// Tells tests where the gateway's own binary is, built in the dev profile.
 const GATEWAY: &str = "MARKETPLACE_TEST_BIN";
+
+/// Tells tests where the emulator of AWS is.
+const EMULATOR: &str = "MARKETPLACE_TEST_EMULATOR";
+
+/// Tells tests in which folder the zips of the stack's functions and its template are.
+const STACK: &str = "MARKETPLACE_TEST_STACK";
 
 /// Builds, then runs the documentation's tests and all others; with a filter, only what it selects.
 ///
@@ -20,10 +30,13 @@ const GATEWAY: &str = "MARKETPLACE_TEST_BIN";
 ///
 /// When something cannot be built or installed, or a test fails.
 pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()> {
-    let aws = tools::python_programs(workspace)?.join("aws");
+    let aws = tools::AWS.programs(workspace)?.join("aws");
+    let dynamodb = tools::dynamodb_server(workspace)?;
+    let emulator = tools::EMULATOR.programs(workspace)?.join("ministack");
     let gateway = build(workspace)?;
+    let stack = deploy::package(workspace)?;
     let with_tools = |step: Step| {
-        let step = step.env(AWS_CLIENT, &aws);
+        let step = step.env(AWS_CLIENT, &aws).env(DYNAMODB, &dynamodb).env(EMULATOR, &emulator).env(STACK, &stack);
         gateway.iter().fold(step, |step, path| step.env(GATEWAY, path))
     };
     // The documentation's tests come first, so that the other runner's summary stands at the end.

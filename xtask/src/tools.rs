@@ -26,6 +26,25 @@ pub(crate) const NEXTEST: CargoTool = CargoTool { subcommand: "nextest", version
 /// The judge of dependencies.
 pub(crate) const DENY: CargoTool = CargoTool { subcommand: "deny", version: "0.20.2" };
 
+/// The `DynamoDB` engine that the contract runs on. A program and no crate, since its SQLite cannot be linked next to
+/// ours.
+const DYNAMODB: &str = "dynoxide-rs@3.2.0";
+
+/// Installs the `DynamoDB` engine's server where it is not there yet, and answers where it is.
+///
+/// # Errors
+///
+/// When it cannot be installed.
+pub(crate) fn dynamodb_server(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let folder = workspace.target.join("tools");
+    let program = folder.join("bin/dynoxide");
+    if !program.exists() {
+        let features = ["--no-default-features", "--features", "native-sqlite,http-server,cli"];
+        install(&workspace.root, &folder, DYNAMODB, &features)?;
+    }
+    Ok(program)
+}
+
 impl CargoTool {
     /// The start of a command line that runs this tool; installs it first where needed.
     ///
@@ -40,48 +59,69 @@ impl CargoTool {
         let folder = workspace.target.join("tools");
         let program = folder.join("bin").join(format!("cargo-{}", self.subcommand));
         if !program.exists() {
-            self.install(root, &folder)?;
+            install(root, &folder, &format!("cargo-{}@{}", self.subcommand, self.version), &[])?;
         }
         Ok(Step::new(program, root).args([self.subcommand]))
     }
-
-    fn install(self, root: &Path, folder: &Path) -> anyhow::Result<()> {
-        let package = format!("cargo-{}@{}", self.subcommand, self.version);
-        say(&format!("installing {package}, once; this takes some minutes"));
-        Step::cargo(root)
-            .args(["install", "--quiet", "--locked", "--root"])
-            .args([folder])
-            .args([&package])
-            .run()
-            .with_context(|| format!("cannot install {package}"))
-    }
 }
 
-/// Makes the Python environment of `xtask/requirements.txt` where it is not there yet, and answers the
-/// folder of its programs.
-///
-/// # Errors
-///
-/// When there is no `python3` with `venv`, or a package cannot be installed.
-pub(crate) fn python_programs(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let requirements = workspace.root.join("xtask/requirements.txt");
-    let wanted = fs::read_to_string(&requirements).context("xtask/requirements.txt")?;
-    let folder = workspace.target.join("venv");
-    let programs = folder.join("bin");
-    // Written last, so an installation that was interrupted starts anew.
-    let finished = folder.join("installed-requirements.txt");
-    if fs::read_to_string(&finished).is_ok_and(|installed| installed == wanted) {
-        return Ok(programs);
-    }
-    Step::new("python3", &workspace.root)
-        .args(["-m", "venv", "--clear"])
-        .args([&folder])
+fn install(root: &Path, folder: &Path, package: &str, features: &[&str]) -> anyhow::Result<()> {
+    say(&format!("installing {package}, once; this takes some minutes"));
+    Step::cargo(root)
+        .args(["install", "--quiet", "--locked", "--root"])
+        .args([folder])
+        .args(features)
+        .args([package])
         .run()
-        .context("the tests need python3 with venv (Debian: apt-get install python3-venv)")?;
-    Step::new(programs.join("python"), &workspace.root)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
-        .args([&requirements])
-        .run()?;
-    fs::write(&finished, wanted).context("cannot write into the Python environment")?;
-    Ok(programs)
+        .with_context(|| format!("cannot install {package}"))
+}
+
+/// A set of Python programs, in an environment of its own, because each set pins what the others need otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PythonTools {
+    /// The list of packages, in `xtask/`.
+    requirements: &'static str,
+    /// The environment's folder, in the target folder.
+    folder: &'static str,
+}
+
+/// The `aws` client.
+pub(crate) const AWS: PythonTools = PythonTools { requirements: "requirements.txt", folder: "venv" };
+
+/// `ministack`, the emulator of AWS.
+pub(crate) const EMULATOR: PythonTools =
+    PythonTools { requirements: "requirements-emulator.txt", folder: "venv-emulator" };
+
+/// `cfn-lint` and `sam`.
+pub(crate) const TEMPLATE_LINT: PythonTools =
+    PythonTools { requirements: "requirements-lint.txt", folder: "venv-lint" };
+
+impl PythonTools {
+    /// Makes the environment where it is not there yet, and answers the folder of its programs.
+    ///
+    /// # Errors
+    ///
+    /// When there is no `python3` with `venv`, or a package cannot be installed.
+    pub(crate) fn programs(self, workspace: &Workspace) -> anyhow::Result<PathBuf> {
+        let requirements = workspace.root.join("xtask").join(self.requirements);
+        let wanted = fs::read_to_string(&requirements).context(self.requirements)?;
+        let folder = workspace.target.join(self.folder);
+        let programs = folder.join("bin");
+        // Written last, so an installation that was interrupted starts anew.
+        let finished = folder.join("installed-requirements.txt");
+        if fs::read_to_string(&finished).is_ok_and(|installed| installed == wanted) {
+            return Ok(programs);
+        }
+        Step::new("python3", &workspace.root)
+            .args(["-m", "venv", "--clear"])
+            .args([&folder])
+            .run()
+            .context("the tests need python3 with venv (Debian: apt-get install python3-venv)")?;
+        Step::new(programs.join("python"), &workspace.root)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .args([&requirements])
+            .run()?;
+        fs::write(&finished, wanted).context("cannot write into the Python environment")?;
+        Ok(programs)
+    }
 }

@@ -37,10 +37,17 @@ impl Workspace {
 
     /// Whether a package has a target of this kind (`bin`, `example`, `test`) and name.
     pub(crate) fn has_target(&self, package: &str, kind: &str, name: &str) -> bool {
+        self.targets(package, kind).iter().any(|target| target == name)
+    }
+
+    /// The names of a package's targets of this kind; none if there is no such package.
+    pub(crate) fn targets(&self, package: &str, kind: &str) -> Vec<String> {
         self.packages
             .iter()
             .filter(|candidate| candidate["name"] == package)
             .flat_map(|candidate| candidate["targets"].as_array().into_iter().flatten())
-            .any(|target| target["name"] == name && target["kind"][0] == kind)
+            .filter(|target| target["kind"][0] == kind)
+            .filter_map(|target| target["name"].as_str().map(str::to_owned))
+            .collect()
     }
 }

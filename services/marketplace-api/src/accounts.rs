@@ -31,7 +31,7 @@ impl<S: Store, I: Identity, N: Notices> AtEdge for Accounts<S, I, N> {
     }
 }
 
-/// `/v1/users`, `/v1/sessions` and `/.well-known/jwks.json`.
+/// `/v1/users` but for people's own profile, `/v1/sessions` and `/.well-known/jwks.json`.
 pub fn routes<S: Store, I: Identity, N: Notices>(accounts: Accounts<S, I, N>) -> Router {
     Router::new().merge(users::routes()).merge(sessions::routes()).merge(jwks::routes()).with_state(accounts)
 }

@@ -1,7 +1,7 @@
 //! HTTP for people and operators, and third parties' self-service (DESIGN section 6).
 //!
 //! [`app`] is everything but local accounts, whose routes are [`accounts::routes`]: where people's identity is
-//! Cognito's they are not mounted.
+//! Cognito's they are not mounted, and people have their profile all the same.
 
 pub mod accounts;
 mod dead_letters;
@@ -57,6 +57,7 @@ pub fn routes<S: Store>(deps: Deps<S>) -> Router {
         .merge(requests::routes())
         .merge(test_accounts::routes())
         .merge(third_parties::routes())
+        .merge(users::profile::routes())
         .with_state(deps)
 }
 

@@ -1,19 +1,14 @@
-//! `/v1/users`: people register, confirm their address, and say how they want to be told.
+//! `/v1/users`: people register and confirm their address, and say how they want to be told ([`profile`]).
 
 mod confirmation;
+pub(crate) mod profile;
 mod rules;
 
-use axum::{
-    Router,
-    extract::State,
-    http::StatusCode,
-    response::Response,
-    routing::{get, post},
-};
+use axum::{Router, extract::State, http::StatusCode, response::Response, routing::post};
 use event_schema::id::UserId;
 use http_edge::{
     body::JsonBody,
-    caller::{Principal, UserCaller},
+    caller::Principal,
     idempotency::{self, Admitted, IdempotencyKey},
     problem::Problem,
     reply,
@@ -26,20 +21,16 @@ use marketplace_core::{
     },
     user::{Notifications, User},
 };
-use serde::Serialize;
 use serde_json::json;
 
 use self::{
     confirmation::Confirmation,
-    rules::{Changes, Confirm, NewUser, Registration},
+    rules::{Confirm, NewUser, Registration},
 };
 use crate::accounts::Accounts;
 
 pub(crate) fn routes<S: Store, I: Identity, N: Notices>() -> Router<Accounts<S, I, N>> {
-    Router::new()
-        .route("/v1/users", post(register))
-        .route("/v1/users/confirm", post(confirm))
-        .route("/v1/users/me", get(profile).patch(change_profile))
+    Router::new().route("/v1/users", post(register)).route("/v1/users/confirm", post(confirm))
 }
 
 /// Somebody who has no account yet.
@@ -134,52 +125,4 @@ async fn confirm<S: Store, I: Identity, N: Notices>(
         Ok::<_, Problem>(answer)
     };
     Ok(idempotency::response(ticket.hold(work).await??))
-}
-
-async fn profile<S: Store, I: Identity, N: Notices>(
-    State(accounts): State<Accounts<S, I, N>>,
-    caller: UserCaller,
-) -> Result<Response, Problem> {
-    let user = accounts.edge.store.user(&caller.id).await?.ok_or_else(Problem::not_found)?;
-    Ok(reply::json(StatusCode::OK, &Profile::of(&user)))
-}
-
-async fn change_profile<S: Store, I: Identity, N: Notices>(
-    State(accounts): State<Accounts<S, I, N>>,
-    caller: UserCaller,
-    body: JsonBody,
-) -> Result<Response, Problem> {
-    let patch = body.parse::<Changes>()?.check()?;
-    let user = accounts.edge.store.patch_user(&caller.id, patch).await?;
-    Ok(reply::json(StatusCode::OK, &Profile::of(&user)))
-}
-
-/// An account as its owner sees it.
-#[derive(Serialize)]
-struct Profile<'a> {
-    id: &'a UserId,
-    email: &'a str,
-    name: Option<&'a str>,
-    phone: Option<&'a str>,
-    /// Null until the address is confirmed; nothing is sent to it before.
-    confirmed_at: Option<Timestamp>,
-    notifications: Notifications,
-    /// Whether the account may place requests in `test` and `dev`.
-    test_account: bool,
-    created_at: Timestamp,
-}
-
-impl<'a> Profile<'a> {
-    fn of(user: &'a User) -> Self {
-        Self {
-            id: &user.id,
-            email: &user.email,
-            name: user.name.as_deref(),
-            phone: user.phone.as_deref(),
-            confirmed_at: user.confirmed_at,
-            notifications: user.notifications,
-            test_account: user.test_account,
-            created_at: user.created_at,
-        }
-    }
 }

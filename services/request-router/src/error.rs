@@ -13,6 +13,26 @@ pub enum RouterError {
     Poison(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What gives away that a request event is not ours, although it says so.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Forged {
+    /// Its source asks for nothing.
+    #[error("requests come from another source")]
+    Source,
+    /// It speaks of a request that is not stored.
+    #[error("there is no such request")]
+    Request,
+    /// It asks for something else than the request that it speaks of.
+    #[error("the request says something else")]
+    Body,
+}
+
+impl From<Forged> for RouterError {
+    fn from(forged: Forged) -> Self {
+        Self::Poison(Box::new(forged))
+    }
+}
+
 impl From<StoreError> for RouterError {
     fn from(error: StoreError) -> Self {
         match error {

@@ -1,25 +1,30 @@
 //! One event in, what follows from it written down.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use event_schema::{
     envelope::Metadata,
-    id::RequestId,
+    id::{PartyId, RequestId},
     kind::EventKind,
+    names,
     status_update::{StatusUpdateDetail, UpdateStatus},
 };
 use futures::future::try_join_all;
+use jiff::Timestamp;
 use marketplace_core::{
     command::{create::Create, route::MakeOffers, withdraw::WithdrawLosers},
+    delivery::{DeliverySettings, Transport},
     intake::{self, NewRequest},
+    party::Party,
     pattern::Fields,
     ports::{Clock, PartyStore, RequestStore, Urgency},
     publish::BusEvent,
+    routing::RoutingTable,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::RouterError;
+use crate::{Forged, RouterError};
 
 /// The events that the router consumes.
 pub const KINDS: &[EventKind] = &[EventKind::Request, EventKind::StatusUpdate];
@@ -30,6 +35,28 @@ pub struct Deps<S> {
     pub store: S,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Who can put events on the bus.
+    pub bus: Bus,
+    /// Who delivers to parties whose transport is `managed`.
+    pub managed: Managed,
+}
+
+/// Who can put events on the bus, and so what an event proves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Bus {
+    /// Nobody but us: what an event says of itself is true.
+    Ours,
+    /// Others, too, under any name: an event is only believed to be about a stored request when it says what is stored.
+    Shared,
+}
+
+/// Who delivers to parties whose transport is `managed`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Managed {
+    /// We do, as to all others.
+    Pushed,
+    /// The bus does, once it has the event: such offers are `sent` from the start.
+    HandedOver,
 }
 
 /// Handles one event; other kinds than [`KINDS`] are done at once.
@@ -54,18 +81,22 @@ async fn route<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -
     let text = event.detail.get();
     let new = intake::from_event_detail(text).map_err(|error| RouterError::Poison(Box::new(error)))?;
     let Origin { metadata } = serde_json::from_str(text)?;
+    if deps.bus == Bus::Shared && event.source != names::SOURCE_MARKET {
+        return Err(Forged::Source.into());
+    }
     let id = match &metadata {
-        Some(metadata) => request_id(metadata)?,
+        Some(metadata) => known_request(metadata, &new, deps).await?,
         None => accept_from_outside(event, &new, deps).await?,
     };
     let whole = intake::request_event(event.id, event.time, &new.detail, metadata.as_ref())?;
-    let (parties, registry_version) = eligible(&whole, &new, deps).await?;
+    let eligible = eligible(&whole, &new, deps).await?;
     let offers = MakeOffers {
         request: id,
         environment: new.environment,
-        parties,
+        parties: eligible.parties,
+        handed_over: eligible.handed_over,
         last_of: None,
-        registry_version,
+        registry_version: eligible.registry_version,
         cause: metadata.map(|metadata| metadata.sequence),
         at: deps.clock.now(),
     };
@@ -79,9 +110,23 @@ async fn route<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -
     Ok(())
 }
 
-/// A request event of ours carries the request's id as its correlation.
-fn request_id(metadata: &Metadata) -> Result<RequestId, RouterError> {
-    metadata.correlation_id.parse().map_err(|error| RouterError::Poison(Box::new(error)))
+/// A request event of ours carries the request's id as its correlation. Where others can write such events, it has to
+/// carry the request itself as well: nobody gets a request offered that was never asked.
+async fn known_request<S: RequestStore>(
+    metadata: &Metadata,
+    new: &NewRequest,
+    deps: &Deps<S>,
+) -> Result<RequestId, RouterError> {
+    let id = metadata.correlation_id.parse().map_err(|error| RouterError::Poison(Box::new(error)))?;
+    if deps.bus == Bus::Shared {
+        let stored = deps.store.request(id, false).await?.ok_or(Forged::Request)?;
+        // As values: a bus may write JSON anew.
+        let stored: Value = serde_json::from_str(&stored.detail)?;
+        if stored != serde_json::from_str::<Value>(&new.detail)? {
+            return Err(Forged::Body.into());
+        }
+    }
+    Ok(id)
 }
 
 /// An event from outside is a request that nobody has stored yet; its id is the event's (DESIGN section 6).
@@ -96,19 +141,42 @@ async fn accept_from_outside<S: RequestStore>(
     Ok(id)
 }
 
-async fn eligible<S: PartyStore>(
-    event: &Value,
-    new: &NewRequest,
-    deps: &Deps<S>,
-) -> Result<(Vec<event_schema::id::PartyId>, u64), RouterError> {
+/// Who is offered a request.
+struct Eligible {
+    parties: Vec<PartyId>,
+    handed_over: BTreeMap<PartyId, Timestamp>,
+    registry_version: u64,
+}
+
+async fn eligible<S: PartyStore>(event: &Value, new: &NewRequest, deps: &Deps<S>) -> Result<Eligible, RouterError> {
     let fields = Fields::new(event);
-    let matched = deps
-        .store
-        .with_routing(|routing| {
-            (routing.route(&fields, new.environment, new.addressed_to.as_deref()), routing.version())
-        })
-        .await?;
-    Ok(matched)
+    let now = deps.clock.now();
+    let eligible = deps.store.with_routing(|routing| {
+        let parties = routing.route(&fields, new.environment, new.addressed_to.as_deref());
+        let handed_over = match deps.managed {
+            Managed::Pushed => BTreeMap::new(),
+            Managed::HandedOver => handed_over(routing, &parties, new, now),
+        };
+        Eligible { parties, handed_over, registry_version: routing.version() }
+    });
+    Ok(eligible.await?)
+}
+
+/// Those that the bus delivers to, and until when it tries at most. While their pushes are paused it does not.
+fn handed_over(
+    routing: &RoutingTable,
+    parties: &[PartyId],
+    new: &NewRequest,
+    now: Timestamp,
+) -> BTreeMap<PartyId, Timestamp> {
+    let until = |party: &Party| match &party.environment(new.environment).delivery {
+        DeliverySettings::Push(push) if push.transport == Transport::Managed && party.takes_pushes(new.environment) => {
+            now.checked_add(push.max_age_hours.duration()).ok()
+        }
+        DeliverySettings::Push(_) | DeliverySettings::Poll => None,
+    };
+    let handed_over = |id: &PartyId| Some((id.clone(), until(routing.party(id)?)?));
+    parties.iter().filter_map(handed_over).collect()
 }
 
 /// A win or a cancellation closes the other offers; everything else is not the router's.
@@ -125,3 +193,6 @@ async fn withdraw<S: RequestStore>(event: &BusEvent, deps: &Deps<S>) -> Result<(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

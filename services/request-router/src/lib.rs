@@ -6,5 +6,5 @@
 mod error;
 mod handler;
 
-pub use error::RouterError;
-pub use handler::{Deps, KINDS, handle};
+pub use error::{Forged, RouterError};
+pub use handler::{Bus, Deps, KINDS, Managed, handle};

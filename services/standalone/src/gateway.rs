@@ -18,17 +18,19 @@ use http_edge::{
 };
 use marketplace_api::accounts::Accounts;
 use marketplace_core::ports::{Clock, Randomness, StoreError, identity::Identity as _};
+use platform_common::{
+    clock::SystemClock,
+    randomness::OsRandomness,
+    vault::{Vault, VaultError},
+};
 use platform_embedded::{
     Embedded, OpenError,
     bus::{Bus, Mischief},
-    clock::SystemClock,
     identity::{AUDIENCE, LocalIdentity},
     notices::{LocalNotices, NoticesFault},
     push::{PushDeps, PushWorkers},
-    randomness::OsRandomness,
     retention::Sweeper,
     secret_file::load_or_make_secret,
-    vault::{Vault, VaultError},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -258,7 +260,12 @@ impl Parts {
     }
 
     fn consumers(&self) -> Vec<platform_embedded::bus::Consumer> {
-        let router = request_router::Deps { store: self.store.clone(), clock: self.clock.clone() };
+        let router = request_router::Deps {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            bus: request_router::Bus::Ours,
+            managed: request_router::Managed::Pushed,
+        };
         let notifier = notifier::Deps::new(
             self.store.clone(),
             self.notices.clone(),

@@ -21,7 +21,7 @@ pub const NOTES_LIMIT: u32 = 1024 * 1024;
 pub(crate) const NOTE_FRAME: u32 = 256;
 
 /// One request offered to one party.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Offer {
     /// Its id, derived from what it is an offer of; see [`delivery_id`].
     pub delivery_id: DeliveryId,
@@ -48,7 +48,7 @@ pub struct Offer {
 }
 
 /// A message on its way to a party: due for a push, waiting in the inbox, or dead-lettered.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Outgoing {
     /// What it tells.
     pub kind: MessageType,
@@ -78,7 +78,7 @@ pub struct DeadLetter {
 }
 
 /// One HTTP attempt, as it is kept.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Attempt {
     /// When it began.
     pub at: Timestamp,
@@ -187,6 +187,17 @@ impl Offer {
             noted: None,
             noted_bytes: 0,
             message: Some(Outgoing::new(MessageType::OfferCreated, now)),
+        }
+    }
+
+    /// Leaves the message to somebody else, who tries to deliver it until `until` at most: it is due for no push of
+    /// ours, and the inbox has it only after that time.
+    pub fn hand_over(&mut self, until: Timestamp) {
+        self.state = OfferState::Sent;
+        self.told = true;
+        if let Some(message) = &mut self.message {
+            message.next_attempt_at = None;
+            message.available_at = until;
         }
     }
 

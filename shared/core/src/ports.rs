@@ -68,7 +68,8 @@ pub struct Remember<R> {
 /// Whether a POST with an idempotency key may go ahead.
 #[derive(Debug)]
 pub enum Admission<G> {
-    /// It is new; while the guard lives, a second one with the same key is [`Admission::Running`].
+    /// It is new; while the guard lives, a second one with the same key is [`Admission::Running`], or a
+    /// [`Admission::Repeat`] once the change and its answer are written.
     Fresh(G),
     /// It was done before; this is what was answered.
     Repeat(StoredAnswer),

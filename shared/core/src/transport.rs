@@ -90,7 +90,9 @@ impl Failure {
         Self::TokenFailed,
     ];
 
-    fn word(self) -> OutcomeWord {
+    /// The word that the attempt's record carries.
+    #[must_use]
+    pub fn word(self) -> OutcomeWord {
         match self {
             Self::Timeout => OutcomeWord::Timeout,
             Self::ConnectFailed => OutcomeWord::ConnectFailed,
@@ -169,16 +171,19 @@ pub enum DeadReason {
     AttemptsExhausted,
     /// The next attempt would come later than the party's `max_age_hours` after the first.
     MaxAgeReached,
+    /// Whoever carries messages to the endpoint found no way to it that it may go: ours to mend, not the party's.
+    RouteBroken,
 }
 
 impl DeadReason {
     /// Every reason.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::StatusNotRetried,
         Self::NegativeRetryAfter,
         Self::AddressRefused,
         Self::AttemptsExhausted,
         Self::MaxAgeReached,
+        Self::RouteBroken,
     ];
 
     /// The word on the wire.
@@ -190,6 +195,7 @@ impl DeadReason {
             Self::AddressRefused => "address_refused",
             Self::AttemptsExhausted => "attempts_exhausted",
             Self::MaxAgeReached => "max_age_reached",
+            Self::RouteBroken => "route_broken",
         }
     }
 }

@@ -148,7 +148,7 @@ fn bearer_token(header: &str) -> Option<&str> {
 
 async fn identify<S: Store>(edge: &Edge<S>, headers: &HeaderMap) -> Result<Caller, Problem> {
     let caller = match credential(headers)? {
-        Credential::Bearer(token) => by_token(edge, token)?,
+        Credential::Bearer(token) => by_token(edge, token).await?,
         Credential::ApiKey(key) => Caller::Party(by_key(&edge.store, key).await?),
     };
     if let Some(limiter) = &edge.rate_limit {
@@ -159,23 +159,33 @@ async fn identify<S: Store>(edge: &Edge<S>, headers: &HeaderMap) -> Result<Calle
     Ok(caller)
 }
 
-fn by_token<S>(edge: &Edge<S>, token: &str) -> Result<Caller, Problem> {
+async fn by_token<S: Store>(edge: &Edge<S>, token: &str) -> Result<Caller, Problem> {
     if edge.operator_token.as_ref().is_some_and(|operator| operator.is(token)) {
         return Ok(Caller::Operator(Operator::default()));
     }
-    let user = edge.tokens.verify(token, edge.now()).map_err(|fault| {
-        tracing::debug!(%fault, "a token was refused");
-        let detail = match fault {
-            TokenFault::Expired => "the token has expired; sign in again",
-            TokenFault::Invalid(_) | TokenFault::Forged(_) => "the token is not valid",
-        };
-        Problem::unauthorized(Challenge::BearerToken, detail)
-    })?;
+    let now = edge.now();
+    let user = match edge.tokens.verify(token, now) {
+        Err(TokenFault::UnknownKey) => match edge.tokens.refresh(now).await {
+            Ok(()) => edge.tokens.verify(token, now),
+            Err(_) => return Err(Problem::unavailable("tokens cannot be verified now")),
+        },
+        verified => verified,
+    };
+    let user = user.map_err(refused)?;
     Ok(if user.operator {
         Caller::Operator(Operator { user: Some(user.id) })
     } else {
         Caller::User(UserCaller { id: user.id })
     })
+}
+
+fn refused(fault: TokenFault) -> Problem {
+    tracing::debug!(%fault, "a token was refused");
+    let detail = match fault {
+        TokenFault::Expired => "the token has expired; sign in again",
+        TokenFault::UnknownKey | TokenFault::Invalid(_) | TokenFault::Forged(_) => "the token is not valid",
+    };
+    Problem::unauthorized(Challenge::BearerToken, detail)
 }
 
 async fn by_key<S: PartyStore>(store: &S, presented: &str) -> Result<PartyCaller, Problem> {

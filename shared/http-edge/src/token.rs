@@ -4,10 +4,15 @@
 //! source of the rules: each key verifies one algorithm, chosen by the key and never by the token.
 
 mod cache;
+mod remote;
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
 
 use event_schema::id::UserId;
+use futures::future::{BoxFuture, FutureExt as _};
 use jiff::Timestamp;
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation,
@@ -16,6 +21,7 @@ use jsonwebtoken::{
 use serde::Deserialize;
 
 use self::cache::{TokenCache, Verified};
+pub use self::remote::{KeySource, RemoteVerifier, SourceError};
 
 /// How far the issuer's clock may be from ours, in seconds.
 const LEEWAY_SECONDS: i64 = 5;
@@ -38,6 +44,9 @@ pub enum TokenFault {
     /// It was good once: signing in again helps.
     #[error("the token has expired")]
     Expired,
+    /// It names a key that is not known: its issuer may have a new one ([`TokenVerifier::refresh`]).
+    #[error("the token names an unknown key")]
+    UnknownKey,
     /// It is not a token of our issuer for us; the text is for logs.
     #[error("the token is not valid: {0}")]
     Invalid(&'static str),
@@ -53,7 +62,21 @@ pub trait TokenVerifier: Send + Sync + 'static {
     /// # Errors
     /// A [`TokenFault`] when it is nobody's, at `now`.
     fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedUser, TokenFault>;
+
+    /// Asks the issuer for its keys, if it was not asked just now; then a token with an unknown key may be verified
+    /// once more.
+    ///
+    /// # Errors
+    /// [`KeysOutOfReach`]: nobody knows whether the token is good.
+    fn refresh(&self, _now: Timestamp) -> BoxFuture<'_, Result<(), KeysOutOfReach>> {
+        std::future::ready(Ok(())).boxed()
+    }
 }
+
+/// The issuer does not tell its keys now.
+#[derive(Debug, thiserror::Error)]
+#[error("the keys of the tokens' issuer are out of reach")]
+pub struct KeysOutOfReach;
 
 /// What a token must say besides being signed by a key of the set.
 #[derive(Clone, Debug)]
@@ -82,12 +105,16 @@ pub enum KeySetFault {
 /// A token that was verified is remembered until it expires, by its hash: one signature check for all the
 /// requests made with it.
 pub struct JwksVerifier {
-    keys: HashMap<String, Key>,
+    keys: RwLock<Keys>,
     expected: Expected,
     cache: TokenCache,
 }
 
+/// The keys of a set, by their ids.
+type Keys = HashMap<String, Key>;
+
 /// One public key with the one algorithm that it verifies.
+#[derive(Clone)]
 struct Key {
     decoding: DecodingKey,
     validation: Validation,
@@ -121,12 +148,19 @@ impl JwksVerifier {
     /// # Errors
     /// A [`KeySetFault`] when no token could ever be verified with it.
     pub fn new(jwk_set: &str, expected: Expected) -> Result<Self, KeySetFault> {
-        let set: JwkSet = serde_json::from_str(jwk_set)?;
-        let keys: HashMap<_, _> = set.keys.iter().filter_map(usable_key).collect();
-        if keys.is_empty() {
-            return Err(KeySetFault::NoKey);
-        }
-        Ok(Self { keys, expected, cache: TokenCache::default() })
+        Ok(Self { keys: RwLock::new(usable_keys(jwk_set)?), expected, cache: TokenCache::default() })
+    }
+
+    /// One that knows no key yet.
+    fn without_keys(expected: Expected) -> Self {
+        Self { keys: RwLock::default(), expected, cache: TokenCache::default() }
+    }
+
+    /// Takes over another JWK set.
+    fn replace_keys(&self, jwk_set: &str) -> Result<(), KeySetFault> {
+        let keys = usable_keys(jwk_set)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
     }
 
     fn verify_signature(&self, token: &str) -> Result<Claims, TokenFault> {
@@ -135,7 +169,8 @@ impl JwksVerifier {
             return Err(TokenFault::Invalid("it has critical extensions (RFC 7515 section 4.1.11)"));
         }
         let key_id = header.kid.ok_or(TokenFault::Invalid("it names no key"))?;
-        let key = self.keys.get(&key_id).ok_or(TokenFault::Invalid("it names an unknown key"))?;
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let key = keys.get(&key_id).ok_or(TokenFault::UnknownKey)?;
         let data = jsonwebtoken::decode(token, &key.decoding, &key.validation);
         Ok(data.map_err(TokenFault::Forged)?.claims)
     }
@@ -190,6 +225,13 @@ impl Verified {
         }
         Ok(self.user.clone())
     }
+}
+
+/// The keys of a JWK set that can verify tokens, at least one.
+fn usable_keys(jwk_set: &str) -> Result<Keys, KeySetFault> {
+    let set: JwkSet = serde_json::from_str(jwk_set)?;
+    let keys: Keys = set.keys.iter().filter_map(usable_key).collect();
+    if keys.is_empty() { Err(KeySetFault::NoKey) } else { Ok(keys) }
 }
 
 /// The key with its id, if it has one and is one that can verify tokens.

@@ -5,7 +5,7 @@ use std::{error::Error, io};
 use marketplace_core::ports::StoreError;
 use rusqlite::ErrorCode;
 
-use crate::vault::VaultError;
+use platform_common::vault::VaultError;
 
 /// Why the data folder could not be opened.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,6 @@
 mod backup;
 pub mod bus;
 mod checkpoint;
-pub mod clock;
 mod dead_letters;
 mod effects;
 mod error;
@@ -17,7 +16,6 @@ mod journal;
 pub mod notices;
 mod parties;
 pub mod push;
-pub mod randomness;
 mod readers;
 mod requests;
 pub mod retention;
@@ -28,7 +26,6 @@ mod shared;
 mod stored_party;
 mod tail;
 mod users;
-pub mod vault;
 mod writer;
 
 use std::{
@@ -41,6 +38,7 @@ use std::{
 };
 
 use marketplace_core::ports::StoreError;
+use platform_common::vault::Vault;
 use rusqlite::Connection;
 
 pub use self::{
@@ -54,7 +52,6 @@ use crate::{
     readers::Readers,
     shared::{Shared, Waiters},
     tail::Tail,
-    vault::Vault,
     writer::Writer,
 };
 

@@ -12,6 +12,7 @@ use marketplace_core::{
     publish::Happened,
     routing::RoutingTable,
 };
+use platform_common::vault::Vault;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
@@ -21,7 +22,6 @@ use crate::{
     rows,
     shared::Registry,
     stored_party,
-    vault::Vault,
     writer::{Job, Transaction},
 };
 

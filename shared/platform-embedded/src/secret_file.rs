@@ -8,10 +8,9 @@ use std::{
 };
 
 use data_encoding::BASE64URL_NOPAD;
+use platform_common::randomness::random_bytes;
 use secrecy::SecretString;
 use tempfile::NamedTempFile;
-
-use crate::randomness::random_bytes;
 
 /// The fewest characters of a secret that is kept in a file.
 const MIN_SECRET_LENGTH: usize = 32;

@@ -8,6 +8,7 @@ use std::{
 
 use event_schema::id::{Environment, PartyId};
 use marketplace_core::{offer::Offer, party::ApiKey, routing::RoutingTable};
+use platform_common::vault::Vault;
 use tokio::sync::Notify;
 
 use crate::{
@@ -15,7 +16,6 @@ use crate::{
     readers::Readers,
     rows,
     tail::Tail,
-    vault::Vault,
 };
 
 /// Parties and keys, as they are in the database; changed only after a commit, by the writer.

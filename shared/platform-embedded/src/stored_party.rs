@@ -6,10 +6,11 @@ use marketplace_core::{
     party::{EnvironmentSettings, Party, PartyState},
     pattern::Pattern,
 };
+use platform_common::vault::Vault;
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::corrupt, rows, vault::Vault};
+use crate::{error::corrupt, rows};
 
 /// The `settings` column, JSON.
 #[derive(Deserialize, Serialize)]

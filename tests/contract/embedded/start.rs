@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use marketplace_core::ports::{PartyStore, RequestStore};
-use platform_embedded::{Embedded, OpenError, Options, database, vault::Vault};
+use platform_common::vault::Vault;
+use platform_embedded::{Embedded, OpenError, Options, database};
 use secrecy::SecretString;
 use serde_json::json;
 

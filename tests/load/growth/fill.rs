@@ -19,9 +19,8 @@ use marketplace_core::{
     offer::{Attempt, delivery_id},
     ports::{Clock as _, Randomness as _, RequestStore as _, Urgency},
 };
-use platform_embedded::{
-    Embedded, Options, clock::SystemClock, randomness::OsRandomness, secret_file::load_or_make_secret, vault::Vault,
-};
+use platform_common::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
+use platform_embedded::{Embedded, Options, secret_file::load_or_make_secret};
 use rusqlite::Connection;
 
 use super::POLLER;
@@ -100,6 +99,7 @@ impl Filler {
         let offers = MakeOffers {
             request: id,
             environment: Environment::Prod,
+            handed_over: [].into(),
             last_of: Some(u32::try_from(parties.len())?),
             parties,
             registry_version: 1,

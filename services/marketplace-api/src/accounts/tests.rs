@@ -18,12 +18,11 @@ use http_edge::{
 };
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::ports::{Clock, NoticeError, UserStore as _};
+use platform_common::{randomness::OsRandomness, vault::Vault};
 use platform_embedded::{
     Embedded, Options,
     identity::{AUDIENCE, LocalIdentity},
     notices::LocalNotices,
-    randomness::OsRandomness,
-    vault::Vault,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -82,8 +81,13 @@ impl Api {
             tokens: Arc::new(JwksVerifier::new(identity.key_set(), expected).unwrap()),
             rate_limit: None,
         };
+        let rest = crate::routes(crate::Deps {
+            edge: edge.clone(),
+            allow_private_endpoints: false,
+            readiness: Arc::new(|| Box::pin(async { Ok(()) })),
+        });
         let accounts = Accounts { edge, identity, notices, public_url: URL.into() };
-        let router = finish(routes(accounts), clock.clone(), randomness);
+        let router = finish(routes(accounts).merge(rest), clock.clone(), randomness);
         Self { router, store, clock, outbox, _folder: folder }
     }
 

@@ -21,12 +21,10 @@ use marketplace_core::{
     ports::{Clock, Randomness, RequestStore, Urgency, UserStore, identity::Identity},
     user::{Notifications, User},
 };
+use platform_common::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
 use platform_embedded::{
     Embedded, Options,
-    clock::SystemClock,
     identity::{AUDIENCE, LocalIdentity},
-    randomness::OsRandomness,
-    vault::Vault,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -214,6 +212,7 @@ impl Server {
             request,
             environment,
             parties,
+            handed_over: [].into(),
             last_of: None,
             registry_version: 1,
             cause: None,

@@ -21,12 +21,10 @@ use marketplace_core::{
     party::{ApiKey, EnvironmentSettings, Party, PartyCommand, PartyState},
     ports::{Clock, PartyStore, Randomness, RequestStore, Urgency, identity::Identity},
 };
+use platform_common::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
 use platform_embedded::{
     Embedded, Options,
-    clock::SystemClock,
     identity::{AUDIENCE, LocalIdentity},
-    randomness::OsRandomness,
-    vault::Vault,
 };
 use serde_json::{Value, json};
 use status_ingest::{Deps, MAX_WAIT};
@@ -173,8 +171,16 @@ impl Server {
         let environment = Environment::Prod;
         let parties: Vec<PartyId> = parties.iter().map(|party| party.parse().unwrap()).collect();
         let offers = parties.iter().map(|party| delivery_id(id, party, environment, 1)).collect();
-        let whole =
-            MakeOffers { request: id, environment, parties, last_of: None, registry_version: 1, cause: None, at: now };
+        let whole = MakeOffers {
+            request: id,
+            environment,
+            parties,
+            handed_over: [].into(),
+            last_of: None,
+            registry_version: 1,
+            cause: None,
+            at: now,
+        };
         for batch in MakeOffers::batches(whole) {
             self.store.apply(batch, Urgency::Ours, None).await.unwrap();
         }

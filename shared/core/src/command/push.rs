@@ -1,11 +1,15 @@
 //! A delivery worker records one HTTP attempt and what follows from it.
 
+mod conclude;
+mod handover;
+mod postpone;
+
 use event_schema::{
     delivery_result::Via,
     id::{DeliveryId, RequestId},
     words::MessageType,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Change, Command, Decision, Needs, Refusal};
 use crate::{
@@ -14,6 +18,52 @@ use crate::{
     offer::{Attempt, DeadLetter, Offer, Outgoing},
     request::Aggregate,
 };
+
+pub use self::{conclude::conclude, handover::RecordHandover, postpone::Postpone};
+
+/// How long a claim keeps a message from everybody else: longer than an attempt can take.
+pub const CLAIM: SignedDuration = SignedDuration::from_secs(15);
+
+/// Takes a due message in hand for one HTTP attempt, where the workers share nothing but the store. Whoever does not
+/// get to record the attempt loses it when the claim ends.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Of which offer.
+    pub delivery_id: DeliveryId,
+    /// Now.
+    pub at: Timestamp,
+}
+
+impl Command for Claim {
+    /// The offer with its message in hand; none when it is not due, or in somebody else's hands.
+    type Reply = Option<Offer>;
+
+    fn request(&self) -> RequestId {
+        self.delivery_id.request()
+    }
+
+    fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::OfferAlone(self.delivery_id)
+    }
+
+    fn decide(&self, state: &Aggregate) -> Result<Decision<Option<Offer>>, Refusal> {
+        let mut offer = state.offer(self.delivery_id).ok_or(Refusal::NotFound)?.clone();
+        let is_due = |message: &&mut Outgoing| message.next_attempt_at.is_some_and(|next| next <= self.at);
+        let Some(message) = offer.message.as_mut().filter(is_due) else {
+            return Ok(Decision::unchanged(None));
+        };
+        let until = self.at + CLAIM;
+        message.next_attempt_at = Some(until);
+        // Nor does the inbox hand it out meanwhile.
+        message.available_at = message.available_at.max(until);
+        offer.told = true;
+        Ok(Decision { change: Change { offers: vec![offer.clone()], ..Change::default() }, reply: Some(offer) })
+    }
+}
 
 /// What follows from an attempt.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -135,5 +185,41 @@ impl RecordAttempt {
         if !before.told && offer.message.is_none() {
             offer.message = Some(Outgoing::new(MessageType::OfferWithdrawn, self.at));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event_schema::id::Environment;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+    fn claim(offer: &Offer, at: Timestamp) -> Option<Offer> {
+        let state = Aggregate { head: None, offers: vec![offer.clone()] };
+        let decision = Claim { delivery_id: offer.delivery_id, at }.decide(&state).unwrap();
+        assert_eq!(decision.change.offers, Vec::from_iter(decision.reply.clone()));
+        decision.reply
+    }
+
+    #[test]
+    fn a_due_message_is_claimed_once_until_the_claim_ends() {
+        let request = RequestId(Uuid::from_u128(7));
+        let offer = Offer::new(request, "books".parse().unwrap(), Environment::Prod, 1, NOW);
+        assert_eq!(claim(&offer, NOW - SignedDuration::from_secs(1)), None, "not due yet");
+        let claimed = claim(&offer, NOW).unwrap();
+        assert!(claimed.told, "the party may see it from now on");
+        let message = claimed.message.as_ref().unwrap();
+        assert_eq!((message.next_attempt_at, message.available_at), (Some(NOW + CLAIM), NOW + CLAIM));
+        assert!(!message.is_leased(NOW), "it is no lease");
+        assert_eq!(claim(&claimed, NOW + CLAIM - SignedDuration::from_micros(1)), None, "in other hands");
+        assert!(claim(&claimed, NOW + CLAIM).is_some(), "lost, and found again");
+
+        let mut dead = offer.clone();
+        dead.message.as_mut().unwrap().next_attempt_at = None;
+        assert_eq!(claim(&dead, NOW), None);
+        assert_eq!(claim(&Offer { message: None, ..offer }, NOW), None);
     }
 }

@@ -1,5 +1,7 @@
 //! The router's decision is written down: one offer per eligible party, then the marker that routing is done.
 
+use std::collections::BTreeMap;
+
 use event_schema::id::{Environment, PartyId, RequestId};
 use jiff::Timestamp;
 
@@ -21,6 +23,9 @@ pub struct MakeOffers {
     pub environment: Environment,
     /// To whom; at most [`MAX_OFFERS`].
     pub parties: Vec<PartyId>,
+    /// Those of them that somebody else delivers to once the event is out, and until when that is tried at most: their
+    /// offers are `sent` from the start. None where we make every push.
+    pub handed_over: BTreeMap<PartyId, Timestamp>,
     /// The whole number of parties, when this is the last batch.
     pub last_of: Option<u32>,
     /// The version of the filter registry that decided.
@@ -82,7 +87,10 @@ impl Command for MakeOffers {
         // Somebody may have won on the strength of an earlier batch: then nobody else is told any more.
         let still_open = self.parties.iter().filter(|_| head.winner.is_none());
         for party in still_open {
-            let offer = Offer::new(self.request, party.clone(), self.environment, FIRST_ROUND, self.at);
+            let mut offer = Offer::new(self.request, party.clone(), self.environment, FIRST_ROUND, self.at);
+            if let Some(until) = self.handed_over.get(party) {
+                offer.hand_over(*until);
+            }
             if state.offer(offer.delivery_id).is_none() {
                 change.facts.push(Fact::offer_created(&offer));
                 change.offers.push(offer);
@@ -98,5 +106,57 @@ impl Command for MakeOffers {
             }
         }
         Ok(Decision { change, reply: () })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event_schema::{id::UserId, words::Mode};
+    use jiff::SignedDuration;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{lifecycle::OfferState, request::Head};
+
+    const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+
+    #[test]
+    fn what_somebody_else_delivers_is_sent_and_due_for_nobody_here() {
+        let request = RequestId(Uuid::from_u128(7));
+        let user_id: UserId = "ann".parse().unwrap();
+        let (books, pens): (PartyId, PartyId) = ("books".parse().unwrap(), "pens".parse().unwrap());
+        let until = NOW + SignedDuration::from_hours(24);
+        let make = MakeOffers {
+            request,
+            environment: Environment::Prod,
+            parties: vec![books.clone(), pens.clone()],
+            handed_over: BTreeMap::from([(books, until)]),
+            last_of: Some(2),
+            registry_version: 1,
+            cause: None,
+            at: NOW,
+        };
+        let head = Head {
+            id: request,
+            user_id,
+            environment: Environment::Prod,
+            mode: Mode::All,
+            category: None,
+            created_at: NOW,
+            routed: None,
+            winner: None,
+            cancelled_at: None,
+        };
+        let state = Aggregate { head: Some(head), offers: vec![] };
+        let change = make.decide(&state).unwrap().change;
+        let [books, pens] = change.offers.as_slice() else { panic!("{change:?}") };
+        let message = books.message.as_ref().unwrap();
+        assert_eq!((books.state, books.told, message.next_attempt_at), (OfferState::Sent, true, None));
+        assert_eq!(message.available_at, until, "nor does the inbox hand it out meanwhile");
+        let message = pens.message.as_ref().unwrap();
+        assert_eq!((pens.state, pens.told, message.next_attempt_at), (OfferState::Pending, false, Some(NOW)));
+
+        let again = Aggregate { offers: change.offers.clone(), ..state };
+        assert!(make.decide(&again).unwrap().change.offers.is_empty(), "made once");
     }
 }

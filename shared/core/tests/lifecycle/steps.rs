@@ -128,6 +128,7 @@ pub(crate) fn batches(eligible: usize, at: Timestamp) -> Vec<MakeOffers> {
         request: REQUEST,
         environment: Environment::Prod,
         parties: (0..eligible).map(party).collect(),
+        handed_over: [].into(),
         last_of: None,
         registry_version: 3,
         cause: Some(1),

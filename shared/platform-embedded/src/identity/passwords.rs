@@ -7,9 +7,8 @@ use argon2::{
     password_hash::{self, PasswordHasher as _, PasswordVerifier as _},
 };
 use marketplace_core::{delivery::Secret, ports::identity::IdentityError};
+use platform_common::randomness::random_bytes;
 use tokio::{sync::Semaphore, task};
-
-use crate::randomness::random_bytes;
 
 /// OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19_456;

@@ -6,13 +6,12 @@ use event_schema::message;
 use futures::FutureExt;
 use jiff::Timestamp;
 use marketplace_core::{
-    command::push::{Disposition, RecordAttempt},
+    command::push::conclude,
     delivery::DeliverySettings,
-    offer::{Attempt, Outgoing, message_id},
+    offer::{Outgoing, message_id},
     party::PartyCommand,
     ports::{PartyStore, Push, PushReport, RequestStore, StoreError, Urgency},
-    retry,
-    transport::{Failure, Outcome, Verdict, verdict},
+    transport::{Failure, Outcome},
 };
 
 use super::{PushDeps, gate::Gate, queues::Due, worker::Settings};
@@ -40,23 +39,11 @@ impl<P: Push> Attempting<P> {
         let ended = self.deps.clock.now();
         let word = report.outcome.word();
         metrics::counter!("marketplace_attempts_total", "outcome" => word.as_str()).increment(1);
-        let (disposition, pause) = self.dispose(message, &report, began, ended);
+        let fraction = self.deps.randomness.fraction();
+        let (command, pause) = conclude(offer, &self.settings.push, report, (began, ended), fraction)?;
         if pause && self.is_in_force() {
             self.pause(ended).await;
         }
-        let command = RecordAttempt {
-            delivery_id: offer.delivery_id,
-            attempt: Attempt {
-                at: began,
-                message: message.kind,
-                outcome: word.as_str().to_owned(),
-                status_code: report.outcome.status(),
-                latency_us: u64::try_from(report.latency.as_micros()).unwrap_or(u64::MAX),
-                answer: (!report.answer.is_empty()).then_some(report.answer),
-            },
-            disposition,
-            at: ended,
-        };
         let recorded = persist(|| self.store.apply(command.clone(), Urgency::Ours, None)).await;
         if recorded.is_none() {
             self.store.shared.queues.settle(&[offer.delivery_id]);
@@ -87,35 +74,6 @@ impl<P: Push> Attempting<P> {
                 answer: String::new(),
             }
         })
-    }
-
-    /// What follows from an attempt, and whether the party asked to be paused.
-    fn dispose(
-        &self,
-        message: &Outgoing,
-        report: &PushReport,
-        began: Timestamp,
-        ended: Timestamp,
-    ) -> (Disposition, bool) {
-        match verdict(self.settings.push.transport, &report.outcome, ended) {
-            Verdict::Delivered => (Disposition::Delivered, false),
-            Verdict::Dead(reason) => (Disposition::Dead(reason.to_string()), false),
-            Verdict::PauseEnvironment => (Disposition::Hold, true),
-            Verdict::Retry { not_before } => {
-                let next = retry::next(
-                    message.attempts + 1,
-                    message.first_attempt_at.unwrap_or(began),
-                    ended,
-                    self.deps.randomness.fraction(),
-                    self.settings.push.max_age_hours.duration(),
-                    not_before,
-                );
-                match next {
-                    retry::Next::At(at) => (Disposition::RetryAt(at), false),
-                    retry::Next::GiveUp(reason) => (Disposition::Dead(reason.to_string()), false),
-                }
-            }
-        }
     }
 
     /// Whether pushes are still made with these settings: 410 from an endpoint that the party has left, or the

@@ -1,8 +1,9 @@
 //! The promise that a test from outside cannot see broken, short of pulling the plug: commits wait for the disk.
 
+use platform_common::vault::Vault;
 use secrecy::SecretString;
 
-use crate::{Embedded, Options, vault::Vault};
+use crate::{Embedded, Options};
 
 #[tokio::test]
 async fn a_commit_waits_for_the_disk() {

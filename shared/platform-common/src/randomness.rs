@@ -75,9 +75,9 @@ impl Randomness for OsRandomness {
     }
 }
 
-/// Bytes that nobody can guess.
+/// Bytes that nobody can guess, from the operating system.
 #[expect(clippy::expect_used, reason = "without randomness no secret can be made, and the source has worked before")]
-pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
+pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system gives randomness");
     bytes

@@ -1,0 +1,13 @@
+//! The function `clock`: sweeps, retention, and third parties' routes.
+
+use functions::{config, telemetry, tick, wiring};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+    let config = config::Ticks::read(config::environment)?;
+    let deps = wiring::clock(&config).await?;
+    let handle = async |event: LambdaEvent<tick::Wake>| tick::handle(event.payload, &deps).await;
+    run(service_fn(handle)).await
+}

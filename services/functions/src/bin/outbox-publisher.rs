@@ -1,0 +1,14 @@
+//! The function `outbox-publisher`: journal rows become events.
+
+use aws_lambda_events::dynamodb::Event;
+use functions::{config, publish, telemetry, wiring};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+    let config = config::Publisher::read(config::environment)?;
+    let outbox = wiring::publisher(&config).await?;
+    let handle = async |event: LambdaEvent<Event>| publish::handle(event.payload, &outbox).await;
+    run(service_fn(handle)).await
+}

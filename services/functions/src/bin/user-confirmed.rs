@@ -1,0 +1,14 @@
+//! The function `user-confirmed`: whoever confirms an address has an account here.
+
+use functions::{config, telemetry, user_confirmed, wiring};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+    let config = config::TableOnly::read(config::environment)?;
+    let deps = wiring::user_confirmed(&config).await?;
+    let handle = async |event: LambdaEvent<Value>| user_confirmed::handle(event.payload, &deps).await;
+    run(service_fn(handle)).await
+}

@@ -1,0 +1,226 @@
+//! `webhook-sender`: the doorbell rings, and what is due for the offer that it rings for is pushed once.
+//!
+//! A message is claimed in the table before anybody may see it, so that two rings are one push. What follows from the
+//! attempt is recorded there, and a retry rings again when it is due. Should a ring be lost, the sweeper rings.
+
+mod endpoints;
+mod pace;
+
+use std::{error::Error, sync::Arc};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use event_schema::{
+    id::{DeliveryId, Environment, PartyId},
+    message,
+};
+use jiff::{SignedDuration, Timestamp};
+use marketplace_core::{
+    command::{
+        Refusal,
+        push::{CLAIM, Claim, Postpone, conclude},
+    },
+    delivery::{DeliverySettings, PushSettings},
+    offer::{Offer, message_id},
+    party::{Party, PartyCommand},
+    ports::{Clock, PartyStore as _, Push, PushReport, Randomness, RequestStore as _, StoreError, Urgency},
+};
+use platform_aws::{Aws, table::Table};
+use serde::Deserialize;
+
+use self::{endpoints::Endpoints, pace::Pace};
+use crate::{
+    doorbell::{Doorbell, Ring},
+    sqs::{self, Failure},
+};
+
+/// What the sender needs.
+pub struct Deps<P: Push> {
+    /// Offers and parties.
+    pub store: Aws,
+    /// Where parties' rates are counted.
+    pub table: Table,
+    /// Makes attempts.
+    pub push: P,
+    /// For retries.
+    pub doorbell: Doorbell,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// For jitter.
+    pub randomness: Arc<dyn Randomness>,
+    endpoints: Endpoints<P>,
+}
+
+impl<P: Push> Deps<P> {
+    /// All of it.
+    pub fn new(
+        store: Aws,
+        table: Table,
+        push: P,
+        doorbell: Doorbell,
+        clock: Arc<dyn Clock>,
+        randomness: Arc<dyn Randomness>,
+    ) -> Self {
+        Self { store, table, push, doorbell, clock, randomness, endpoints: Endpoints::default() }
+    }
+}
+
+/// The offer's request, or the request itself, is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("the doorbell rang for an offer without a request")]
+struct NoRequest;
+
+/// Handles a batch of rings.
+pub async fn handle<P: Push>(batch: &SqsEvent, deps: &Deps<P>) -> SqsBatchResponse {
+    let rings = batch.records.iter().filter_map(|message| ring(message).ok());
+    let pace = Pace::new(deps.table.clone(), rings);
+    sqs::handle(batch, |message| {
+        let pace = &pace;
+        async move { answer(&ring(message)?, pace, deps).await }
+    })
+    .await
+}
+
+/// What rang: one of ours, or the event of a delivery that is ours to make.
+fn ring(message: &SqsMessage) -> Result<Ring, Failure> {
+    /// As much of a delivery's event as concerns us.
+    #[derive(Deserialize)]
+    struct Delivery {
+        detail: Detail,
+    }
+
+    /// As much of its detail.
+    #[derive(Deserialize)]
+    struct Detail {
+        delivery_id: DeliveryId,
+        #[serde(rename = "3rdparty")]
+        third_party: PartyId,
+        environment: Environment,
+    }
+
+    let text = sqs::body(message)?;
+    if let Ok(ring) = serde_json::from_str(text) {
+        return Ok(ring);
+    }
+    let Delivery { detail: Detail { delivery_id, third_party, environment } } = serde_json::from_str(text)?;
+    Ok(Ring { delivery_id, third_party, environment })
+}
+
+/// Pushes what is due, if anything is.
+async fn answer<P: Push>(ring: &Ring, pace: &Pace, deps: &Deps<P>) -> Result<(), Failure> {
+    let Some(party) = deps.store.party(&ring.third_party).await? else {
+        return Err(NoRequest.into());
+    };
+    let Some(push) = pushed_to(&party, ring.environment) else {
+        // It waits in the inbox, or until the party is resumed.
+        return Ok(());
+    };
+    let claim = Claim { delivery_id: ring.delivery_id, at: deps.clock.now() };
+    let claimed_until = claim.at + CLAIM;
+    let Some(offer) = deps.store.apply(claim, Urgency::Ours, None).await? else {
+        return Ok(());
+    };
+    let wait = pace.wait(&ring.third_party, ring.environment, push.rate_limit_per_second, deps.clock.now()).await?;
+    if let Some(wait) = wait {
+        return postpone(ring, claimed_until, wait, deps).await;
+    }
+    match attempt(&offer, push, deps).await? {
+        Some(due) => ring_again(ring, due, deps).await,
+        None => Ok(()),
+    }
+}
+
+/// How pushes to this environment are made; none when none are.
+fn pushed_to(party: &Party, environment: Environment) -> Option<&PushSettings> {
+    match &party.environment(environment).delivery {
+        DeliverySettings::Push(push) if party.takes_pushes(environment) => Some(push),
+        DeliverySettings::Push(_) | DeliverySettings::Poll => None,
+    }
+}
+
+/// One attempt, recorded; answers when the next one is due.
+async fn attempt<P: Push>(offer: &Offer, push: &PushSettings, deps: &Deps<P>) -> Result<Option<Timestamp>, Failure> {
+    let began = deps.clock.now();
+    let Some(report) = send(offer, push, began, deps).await? else {
+        return Ok(None);
+    };
+    let times = (began, deps.clock.now());
+    let Some((record, pause)) = conclude(offer, push, report, times, deps.randomness.fraction()) else {
+        return Ok(None);
+    };
+    if pause {
+        pause_environment(offer, push, deps).await?;
+    }
+    tracing::info!(
+        delivery.id = %offer.delivery_id,
+        party.id = %offer.party,
+        outcome = record.attempt.outcome,
+        duration_ms = record.attempt.latency_us / 1_000,
+        "pushed",
+    );
+    Ok(deps.store.apply(record, Urgency::Ours, None).await?)
+}
+
+async fn send<P: Push>(
+    offer: &Offer,
+    push: &PushSettings,
+    now: Timestamp,
+    deps: &Deps<P>,
+) -> Result<Option<PushReport>, Failure> {
+    let Some(message) = &offer.message else {
+        return Ok(None);
+    };
+    let request = offer.delivery_id.request();
+    let detail = deps.store.detail_of(request).await?.ok_or(NoRequest)?;
+    let body = message::render(
+        message.kind,
+        message.created_at,
+        offer.delivery_id,
+        &offer.party,
+        offer.environment,
+        request,
+        &detail,
+    );
+    let endpoint = deps.endpoints.of(offer, push, &deps.push)?;
+    let id = message_id(offer.delivery_id, message.kind);
+    Ok(Some(deps.push.attempt(&endpoint, id, body, now).await))
+}
+
+/// The endpoint asked for it, unless the party has left that endpoint meanwhile.
+async fn pause_environment<P: Push>(offer: &Offer, push: &PushSettings, deps: &Deps<P>) -> Result<(), StoreError> {
+    let present = deps.store.party(&offer.party).await?;
+    if present.as_deref().and_then(|party| pushed_to(party, offer.environment)) != Some(push) {
+        return Ok(());
+    }
+    let command = PartyCommand::Pause(offer.environment, "the endpoint answered 410".to_owned());
+    let by = "delivery".to_owned();
+    match deps.store.apply_to_party(offer.party.clone(), command, by, deps.clock.now(), None).await {
+        Ok(_) | Err(StoreError::Refused(Refusal::NotFound | Refusal::State { .. })) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The party's rate is used up: the message is due when its turn comes.
+async fn postpone<P: Push>(
+    ring: &Ring,
+    claimed_until: Timestamp,
+    wait: SignedDuration,
+    deps: &Deps<P>,
+) -> Result<(), Failure> {
+    let at = deps.clock.now();
+    let due = at.saturating_add(wait)?;
+    let postpone = Postpone { delivery_id: ring.delivery_id, claimed_until, due, at };
+    if deps.store.apply(postpone, Urgency::Ours, None).await? {
+        ring_again(ring, due, deps).await?;
+    }
+    Ok(())
+}
+
+/// The table says when the message is due; without this ring it would be a little late.
+async fn ring_again<P: Push>(ring: &Ring, due: Timestamp, deps: &Deps<P>) -> Result<(), Failure> {
+    let wait = due.duration_since(deps.clock.now());
+    let delay = std::time::Duration::try_from(wait).unwrap_or_default();
+    if let Err(error) = deps.doorbell.ring(std::slice::from_ref(ring), delay).await {
+        tracing::warn!(error = &error as &dyn Error, "the sweeper has to ring");
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! What was left behind is found by indexes and done again; how far behind it is, an alarm watches.
+
+use std::time::Duration;
+
+use event_schema::id::{Environment, PartyId};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::SignedDuration;
+use marketplace_core::{
+    command::expire::Expire,
+    delivery::DeliverySettings,
+    party::Party,
+    ports::{PartyStore as _, RequestStore as _, StoreError, Urgency},
+};
+
+use super::Deps;
+use crate::{
+    doorbell::Ring,
+    sqs::Failure,
+    telemetry::{Metric, Unit},
+};
+
+/// Rows younger than this are still the stream's, and rings still the doorbell's.
+const GRACE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Most rings for one party's environment in a minute: what is overdue then is rung for in the next.
+const MOST_RINGS: usize = 100;
+
+/// Most offers of one inbox that expire in an hour.
+const MOST_EXPIRED: usize = 200;
+
+/// Parties that are looked at at the same time.
+const AT_ONCE: usize = 16;
+
+/// Puts on the bus what the stream did not, and tells how long the oldest row has waited.
+pub(super) async fn outbox(deps: &Deps) -> Result<(), Failure> {
+    let swept = deps.outbox.sweep(deps.clock.now() - GRACE).await;
+    let now = deps.clock.now();
+    let waiting = deps.outbox.waiting_since().await?.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+    let seconds = u64::try_from(waiting.as_secs()).unwrap_or(0);
+    deps.metrics.tell(&[Metric { name: "OldestUnpublished", unit: Unit::Seconds, values: vec![seconds] }], now);
+    let left = swept?;
+    if left > 0 {
+        tracing::warn!(left, "the bus did not take all of the outbox");
+    }
+    Ok(())
+}
+
+/// Rings for every push that is overdue.
+pub(super) async fn overdue(deps: &Deps) -> Result<(), Failure> {
+    let before = deps.clock.now() - GRACE;
+    let pushed = |party: &Party, environment| {
+        party.takes_pushes(environment) && matches!(party.environment(environment).delivery, DeliverySettings::Push(_))
+    };
+    let places = places(deps, pushed).await?;
+    let ring = |(third_party, environment): (PartyId, Environment)| async move {
+        let overdue = deps.store.overdue(&third_party, environment, before, MOST_RINGS).await?;
+        let ring = |delivery_id| Ring { delivery_id, third_party: third_party.clone(), environment };
+        let rings: Vec<Ring> = overdue.into_iter().map(ring).collect();
+        if !rings.is_empty() {
+            tracing::info!(party.id = %third_party, %environment, rings = rings.len(), "rung for what is overdue");
+            deps.doorbell.ring(&rings, Duration::ZERO).await?;
+        }
+        Ok::<_, Failure>(())
+    };
+    stream::iter(places.into_iter().map(ring)).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// Gives up what nobody has fetched for as long as offers stay in an inbox.
+pub(super) async fn inboxes(deps: &Deps) -> Result<(), Failure> {
+    let now = deps.clock.now();
+    let places = places(deps, |_, _| true).await?;
+    let expire = |(party, environment): (PartyId, Environment)| async move {
+        for delivery_id in deps.store.outlived(&party, environment, now, MOST_EXPIRED).await? {
+            deps.store.apply(Expire { delivery_id, at: now }, Urgency::Ours, None).await?;
+        }
+        Ok::<_, Failure>(())
+    };
+    stream::iter(places.into_iter().map(expire)).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// Writes a snapshot of the registry, if its log has grown.
+pub(super) async fn snapshot(deps: &Deps) -> Result<(), Failure> {
+    if deps.store.write_snapshot(deps.clock.now()).await? {
+        tracing::info!("a snapshot of the registry was written");
+    }
+    Ok(())
+}
+
+/// The parties' environments that this is true of.
+async fn places(
+    deps: &Deps,
+    wanted: impl Fn(&Party, Environment) -> bool + Send + Sync,
+) -> Result<Vec<(PartyId, Environment)>, StoreError> {
+    let read = deps.store.with_routing(|routing| {
+        let of = |party: &std::sync::Arc<Party>| {
+            let wanted = Environment::ALL.into_iter().filter(|environment| wanted(party, *environment));
+            wanted.map(|environment| (party.id.clone(), environment)).collect::<Vec<_>>()
+        };
+        routing.parties().flat_map(of).collect()
+    });
+    read.await
+}

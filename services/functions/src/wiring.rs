@@ -1,0 +1,191 @@
+//! What each function is made of on AWS.
+
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use event_schema::names;
+use marketplace_core::ports::{Clock, Randomness};
+use platform_aws::{
+    Aws,
+    managed::{Managed, Place, Spread},
+    notices::AwsNotices,
+    outbox::Outbox,
+    sealer::Sealer,
+    table::Table,
+};
+use platform_common::{clock::SystemClock, randomness::OsRandomness};
+use webhook_sender::{Sender, SenderConfig};
+
+use crate::{
+    config,
+    doorbell::Doorbell,
+    notify::Post,
+    publish::Measured,
+    push, record,
+    sqs::Failure,
+    telemetry::Metrics,
+    tick::{self, SweptTo},
+    user_confirmed,
+};
+
+/// What every function has.
+pub struct Parts {
+    /// Region, credentials, endpoints.
+    pub config: SdkConfig,
+    /// The one table.
+    pub table: Table,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// From the operating system.
+    pub randomness: Arc<dyn Randomness>,
+    name: Arc<str>,
+}
+
+impl Parts {
+    /// As Lambda's environment says.
+    ///
+    /// # Errors
+    /// The operating system gives no randomness.
+    pub async fn load(table: &str) -> Result<Self, Failure> {
+        let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
+        Self::of(config, table)
+    }
+
+    /// With these settings of the SDK.
+    ///
+    /// # Errors
+    /// The operating system gives no randomness.
+    pub fn of(config: SdkConfig, table: &str) -> Result<Self, Failure> {
+        let randomness: Arc<dyn Randomness> = Arc::new(OsRandomness::new()?);
+        let name: Arc<str> = table.into();
+        let table = Table::new(&config, name.clone(), randomness.clone());
+        Ok(Self { config, table, clock: Arc::new(SystemClock), randomness, name })
+    }
+
+    /// The store, with parties' credentials sealed by this key of KMS.
+    #[must_use]
+    pub fn store(&self, key: &str) -> Aws {
+        self.sealed_by(Sealer::kms(aws_sdk_kms::Client::new(&self.config), key))
+    }
+
+    /// The store for a function that never uses parties' credentials.
+    #[must_use]
+    pub fn store_without_secrets(&self) -> Aws {
+        self.sealed_by(Sealer::Closed)
+    }
+
+    /// The store with this sealer.
+    #[must_use]
+    pub fn sealed_by(&self, sealer: Sealer) -> Aws {
+        Aws::new(self.table.clone(), sealer, self.clock.clone(), self.randomness.clone())
+    }
+
+    fn metrics(&self) -> Metrics {
+        Metrics::new(self.name.clone())
+    }
+
+    fn outbox(&self, buses: platform_aws::managed::buses::Buses) -> Outbox<SweptTo> {
+        let bus = Spread::new(aws_sdk_eventbridge::Client::new(&self.config), buses);
+        let bus = Measured::new(bus, self.metrics(), self.clock.clone());
+        Outbox::new(self.table.clone(), bus, names::BUS)
+    }
+
+    fn doorbell(&self, url: &str) -> Doorbell {
+        Doorbell::new(aws_sdk_sqs::Client::new(&self.config), url)
+    }
+}
+
+/// `request-router`.
+///
+/// # Errors
+/// Something that it needs cannot be had; as of all functions here.
+pub async fn router(config: &config::TableOnly) -> Result<request_router::Deps<Aws>, Failure> {
+    let parts = Parts::load(&config.table).await?;
+    Ok(request_router::Deps {
+        store: parts.store_without_secrets(),
+        clock: parts.clock,
+        bus: request_router::Bus::Shared,
+        managed: request_router::Managed::HandedOver,
+    })
+}
+
+/// `notifier`.
+///
+/// # Errors
+/// Something that it needs cannot be had.
+pub async fn notifier(config: &config::Notifier) -> Result<notifier::Deps<Aws, Post<AwsNotices>>, Failure> {
+    let parts = Parts::load(&config.table).await?;
+    let (ses, sns) = (aws_sdk_sesv2::Client::new(&parts.config), aws_sdk_sns::Client::new(&parts.config));
+    let sender = config.mail_from.clone().unwrap_or_default();
+    let notices = Post { notices: AwsNotices::new(ses, sns, sender), mail: config.mail_from.is_some() };
+    let store = parts.store_without_secrets();
+    let public_url = config.public_url.as_str().trim_end_matches('/').into();
+    Ok(notifier::Deps::new(store, notices, parts.clock, notifier::Config { public_url }))
+}
+
+/// `webhook-sender`.
+///
+/// # Errors
+/// Something that it needs cannot be had.
+pub async fn sender(config: &config::Sender) -> Result<push::Deps<Sender>, Failure> {
+    let parts = Parts::load(&config.table).await?;
+    let settings = SenderConfig { allow_private: config.allow_private_endpoints, ..SenderConfig::default() };
+    let (store, doorbell) = (parts.store(&config.secrets_key), parts.doorbell(&config.doorbell));
+    Ok(push::Deps::new(store, parts.table, Sender::new(&settings)?, doorbell, parts.clock, parts.randomness))
+}
+
+/// `outbox-publisher`.
+///
+/// # Errors
+/// Something that it needs cannot be had.
+pub async fn publisher(config: &config::Publisher) -> Result<Outbox<SweptTo>, Failure> {
+    Ok(Parts::load(&config.table).await?.outbox(config.buses))
+}
+
+/// `delivery-recorder`.
+///
+/// # Errors
+/// Something that it needs cannot be had.
+pub async fn recorder(config: &config::TableOnly) -> Result<record::Deps, Failure> {
+    let parts = Parts::load(&config.table).await?;
+    Ok(record::Deps { store: parts.store_without_secrets(), clock: parts.clock })
+}
+
+/// `clock`.
+///
+/// # Errors
+/// Something that it needs cannot be had.
+pub async fn clock(config: &config::Ticks) -> Result<tick::Deps, Failure> {
+    clock_of(Parts::load(&config.table).await?, config)
+}
+
+/// The same, of these parts.
+///
+/// # Errors
+/// Something that it needs cannot be had.
+pub fn clock_of(parts: Parts, config: &config::Ticks) -> Result<tick::Deps, Failure> {
+    let place = Place {
+        role_arn: config.managed_role.clone(),
+        dead_letters_arn: config.managed_dead_letters.clone(),
+        buses: config.buses,
+    };
+    let events = aws_sdk_eventbridge::Client::new(&parts.config);
+    Ok(tick::Deps {
+        store: parts.store(&config.secrets_key),
+        outbox: parts.outbox(config.buses),
+        doorbell: parts.doorbell(&config.doorbell),
+        managed: Managed::new(events, place, parts.randomness.clone()),
+        buses: config.buses,
+        metrics: parts.metrics(),
+        clock: parts.clock,
+    })
+}
+
+/// `user-confirmed`.
+///
+/// # Errors
+/// Something that it needs cannot be had.
+pub async fn user_confirmed(config: &config::TableOnly) -> Result<user_confirmed::Deps, Failure> {
+    let parts = Parts::load(&config.table).await?;
+    Ok(user_confirmed::Deps { store: parts.store_without_secrets(), clock: parts.clock, randomness: parts.randomness })
+}
