@@ -8,7 +8,6 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::Ticks::read(config::environment)?;
     let deps = wiring::clock(&config).await?;
-    // In a box, for the compiler: by itself the future of all sweeps is nested deeper than it can look.
     let handle = async |event: LambdaEvent<tick::Wake>| Box::pin(tick::handle(event.payload, &deps)).await;
     run(service_fn(handle)).await
 }
