@@ -2,6 +2,7 @@
 //! answers, and whose indexes lag behind.
 
 mod bus;
+mod cost;
 mod faults;
 mod outbox;
 mod registry;

@@ -8,6 +8,6 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::Ticks::read(config::environment)?;
     let deps = wiring::clock(&config).await?;
-    let handle = async |event: LambdaEvent<tick::Wake>| tick::handle(event.payload, &deps).await;
+    let handle = async |event: LambdaEvent<tick::Wake>| Box::pin(tick::handle(event.payload, &deps)).await;
     run(service_fn(handle)).await
 }

@@ -9,6 +9,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::Publisher::read(config::environment)?;
     let outbox = wiring::publisher(&config).await?;
-    let handle = async |event: LambdaEvent<Event>| publish::handle(event.payload, &outbox).await;
+    let handle =
+        async |event: LambdaEvent<Event>| Box::pin(publish::handle(event.payload, &outbox)).await.map_err(Error::from);
     run(service_fn(handle)).await
 }

@@ -82,6 +82,8 @@ fn write_state(
     let read = loaded.head.as_ref().map(|head| head.revision);
     match &change.head {
         Some(head) => writes.push(unchanged(read, |next| rows::head_item(head, next, last_sequence))?),
+        // That somebody was told is so whatever the head says now.
+        None if change.notice.is_some() => {}
         None => writes.parts.extend(read.map(|read| Write::check(rows::head_key(request), Condition::Revision(read)))),
     }
     if let Some(detail) = &change.body {

@@ -98,7 +98,8 @@ async fn pass(State(gauge): State<Arc<Gauge>>, headers: HeaderMap, body: Bytes) 
     let in_transaction = operation == "TransactWriteItems";
     let mut spent = gauge.spent.lock().expect("no panic");
     *spent.calls.entry(operation.to_owned()).or_default() += 1;
-    spent.write_units += before.iter().zip(&after).map(|(before, after)| of_write(before, after, in_transaction)).sum::<usize>();
+    spent.write_units +=
+        before.iter().zip(&after).map(|(before, after)| of_write(before, after, in_transaction)).sum::<usize>();
     spent.read_units += of_reads(operation, &question, &answer);
     (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], answer.to_string()).into_response()
 }
