@@ -21,7 +21,7 @@ use marketplace_core::{
     publish::BusEvent,
 };
 use platform_aws::{Aws, outbox::Outbox, sealer::Sealer, table::Table};
-use platform_common::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
+use platform_base::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
 use secrecy::SecretString;
 use tests::{DynamoServer, eventually};
 

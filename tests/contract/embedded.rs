@@ -24,7 +24,7 @@ use std::{
 use event_schema::kind::EventKind;
 use futures::FutureExt;
 use marketplace_core::publish::BusEvent;
-use platform_common::vault::Vault;
+use platform_base::vault::Vault;
 use platform_embedded::{
     Embedded, Options,
     bus::{Bus, Consumer},

@@ -9,7 +9,7 @@ use marketplace_core::{
     intake,
     ports::{Clock as _, Randomness as _, RequestStore as _, Urgency},
 };
-use platform_common::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
+use platform_base::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
 use platform_embedded::{
     Embedded, Options,
     bus::{Bus, Consumer},

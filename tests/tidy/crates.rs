@@ -157,8 +157,8 @@ fn may_depend(package: &str, dependency: &str) -> bool {
         ("shared", "shared") => match package {
             "event-schema" => false,
             "marketplace-core" => dependency == "event-schema",
-            "platform-common" => PURE.contains(&dependency),
-            _ if package.starts_with("platform-") => dependency == "platform-common" || PURE.contains(&dependency),
+            "platform-base" => PURE.contains(&dependency),
+            _ if package.starts_with("platform-") => dependency == "platform-base" || PURE.contains(&dependency),
             _ => PURE.contains(&dependency),
         },
         _ => false,

@@ -13,7 +13,7 @@ use platform_aws::{
     sealer::Sealer,
     table::Table,
 };
-use platform_common::{clock::SystemClock, randomness::OsRandomness};
+use platform_base::{clock::SystemClock, randomness::OsRandomness};
 use webhook_sender::{Sender, SenderConfig};
 
 use crate::{

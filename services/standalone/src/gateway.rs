@@ -18,7 +18,7 @@ use http_edge::{
 };
 use marketplace_api::accounts::Accounts;
 use marketplace_core::ports::{Clock, Randomness, StoreError, identity::Identity as _};
-use platform_common::{
+use platform_base::{
     clock::SystemClock,
     randomness::OsRandomness,
     vault::{Vault, VaultError},

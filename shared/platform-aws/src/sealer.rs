@@ -13,7 +13,7 @@ use std::{
 
 use aws_sdk_kms::{Client, primitives::Blob};
 use event_schema::id::{Environment, PartyId};
-use platform_common::vault::Vault;
+use platform_base::vault::Vault;
 use sha2::{Digest, Sha256};
 
 /// Opened values that are remembered; beyond it all are forgotten and opened anew.

@@ -5,7 +5,7 @@ use std::{error::Error, io};
 use marketplace_core::ports::StoreError;
 use rusqlite::ErrorCode;
 
-use platform_common::vault::VaultError;
+use platform_base::vault::VaultError;
 
 /// Why the data folder could not be opened.
 #[derive(Debug, thiserror::Error)]

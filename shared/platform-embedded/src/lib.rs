@@ -38,7 +38,7 @@ use std::{
 };
 
 use marketplace_core::ports::StoreError;
-use platform_common::vault::Vault;
+use platform_base::vault::Vault;
 use rusqlite::Connection;
 
 pub use self::{

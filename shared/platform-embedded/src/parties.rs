@@ -12,7 +12,7 @@ use marketplace_core::{
     publish::Happened,
     routing::RoutingTable,
 };
-use platform_common::vault::Vault;
+use platform_base::vault::Vault;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use data_encoding::BASE64URL_NOPAD;
-use platform_common::randomness::random_bytes;
+use platform_base::randomness::random_bytes;
 use secrecy::SecretString;
 use tempfile::NamedTempFile;
 

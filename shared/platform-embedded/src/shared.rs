@@ -8,7 +8,7 @@ use std::{
 
 use event_schema::id::{Environment, PartyId};
 use marketplace_core::{offer::Offer, party::ApiKey, routing::RoutingTable};
-use platform_common::vault::Vault;
+use platform_base::vault::Vault;
 use tokio::sync::Notify;
 
 use crate::{

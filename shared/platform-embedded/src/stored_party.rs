@@ -6,7 +6,7 @@ use marketplace_core::{
     party::{EnvironmentSettings, Party, PartyState},
     pattern::Pattern,
 };
-use platform_common::vault::Vault;
+use platform_base::vault::Vault;
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 

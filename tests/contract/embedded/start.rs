@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use marketplace_core::ports::{PartyStore, RequestStore};
-use platform_common::vault::Vault;
+use platform_base::vault::Vault;
 use platform_embedded::{Embedded, OpenError, Options, database};
 use secrecy::SecretString;
 use serde_json::json;

@@ -19,7 +19,7 @@ use marketplace_core::{
     offer::{Attempt, delivery_id},
     ports::{Clock as _, Randomness as _, RequestStore as _, Urgency},
 };
-use platform_common::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
+use platform_base::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
 use platform_embedded::{Embedded, Options, secret_file::load_or_make_secret};
 use rusqlite::Connection;
 

@@ -18,7 +18,7 @@ use http_edge::{
 };
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::ports::{Clock, NoticeError, UserStore as _};
-use platform_common::{randomness::OsRandomness, vault::Vault};
+use platform_base::{randomness::OsRandomness, vault::Vault};
 use platform_embedded::{
     Embedded, Options,
     identity::{AUDIENCE, LocalIdentity},

@@ -9,7 +9,7 @@ use marketplace_core::{
     offer::Attempt,
     ports::{Clock, RequestStore, Urgency},
 };
-use platform_common::clock::SystemClock;
+use platform_base::clock::SystemClock;
 use serde_json::{Value, json};
 
 use crate::server::{Credential, Server};

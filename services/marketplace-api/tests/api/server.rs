@@ -21,7 +21,7 @@ use marketplace_core::{
     ports::{Clock, Randomness, RequestStore, Urgency, UserStore, identity::Identity},
     user::{Notifications, User},
 };
-use platform_common::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
+use platform_base::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
 use platform_embedded::{
     Embedded, Options,
     identity::{AUDIENCE, LocalIdentity},

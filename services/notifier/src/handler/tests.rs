@@ -24,7 +24,7 @@ use marketplace_core::{
     ports::NoticeError,
     user::{Notifications, UserPatch},
 };
-use platform_common::{clock::SystemClock, vault::Vault};
+use platform_base::{clock::SystemClock, vault::Vault};
 use platform_embedded::{Embedded, Options, notices::LocalNotices};
 use serde_json::{Value, json, value::to_raw_value};
 use tempfile::TempDir;

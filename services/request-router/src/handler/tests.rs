@@ -11,7 +11,7 @@ use marketplace_core::{
     party::{ApiKey, EnvironmentSettings, PartyCommand, PartyState},
     pattern::Pattern,
 };
-use platform_common::{clock::SystemClock, vault::Vault};
+use platform_base::{clock::SystemClock, vault::Vault};
 use platform_embedded::{Embedded, Options};
 use serde_json::{json, value::to_raw_value};
 use tempfile::TempDir;

@@ -7,7 +7,7 @@ use aws_sigv4::{
     sign::v4,
 };
 use marketplace_core::ports::Clock as _;
-use platform_common::clock::SystemClock;
+use platform_base::clock::SystemClock;
 use reqwest::{StatusCode, header::HOST};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};

@@ -14,7 +14,7 @@ use std::{
 use console::style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use marketplace_core::ports::Clock as _;
-use platform_common::clock::SystemClock;
+use platform_base::clock::SystemClock;
 
 use super::line::Line;
 

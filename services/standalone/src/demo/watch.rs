@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::ports::Clock as _;
-use platform_common::clock::SystemClock;
+use platform_base::clock::SystemClock;
 use reqwest::StatusCode;
 use tokio::time::Instant;
 

@@ -283,7 +283,7 @@ mod signed {
         sign::v4,
     };
     use marketplace_core::ports::Clock as _;
-    use platform_common::clock::SystemClock;
+    use platform_base::clock::SystemClock;
     use tests::{Answer, TestGateway};
 
     pub(super) async fn call(gateway: &TestGateway, target: &str, body: String) -> Answer {

@@ -5,7 +5,7 @@ use marketplace_core::{
     lifecycle::OfferState,
     ports::{Clock, RequestStore},
 };
-use platform_common::clock::SystemClock;
+use platform_base::clock::SystemClock;
 use serde_json::{Value, json};
 
 use crate::server::{Answer, Server};

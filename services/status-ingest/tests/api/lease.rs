@@ -6,7 +6,7 @@ use marketplace_core::{
     command::inbox::{InboxAction, UseInbox},
     ports::{Clock, RequestStore, Urgency},
 };
-use platform_common::clock::SystemClock;
+use platform_base::clock::SystemClock;
 use serde_json::{Value, json};
 
 use crate::server::{Answer, Server};

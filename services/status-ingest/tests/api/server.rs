@@ -21,7 +21,7 @@ use marketplace_core::{
     party::{ApiKey, EnvironmentSettings, Party, PartyCommand, PartyState},
     ports::{Clock, PartyStore, Randomness, RequestStore, Urgency, identity::Identity},
 };
-use platform_common::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
+use platform_base::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
 use platform_embedded::{
     Embedded, Options,
     identity::{AUDIENCE, LocalIdentity},

@@ -11,7 +11,7 @@ use marketplace_core::{
     delivery::{DeliverySettings, resolve},
     party::{EnvironmentSettings, Party, PartyState},
 };
-use platform_common::randomness::OsRandomness;
+use platform_base::randomness::OsRandomness;
 use serde_json::{Value, json};
 
 use self::world::Eventbridge;

@@ -7,7 +7,7 @@ use argon2::{
     password_hash::{self, PasswordHasher as _, PasswordVerifier as _},
 };
 use marketplace_core::{delivery::Secret, ports::identity::IdentityError};
-use platform_common::randomness::random_bytes;
+use platform_base::randomness::random_bytes;
 use tokio::{sync::Semaphore, task};
 
 /// OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane.

@@ -1,6 +1,6 @@
 //! The promise that a test from outside cannot see broken, short of pulling the plug: commits wait for the disk.
 
-use platform_common::vault::Vault;
+use platform_base::vault::Vault;
 use secrecy::SecretString;
 
 use crate::{Embedded, Options};

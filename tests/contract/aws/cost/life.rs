@@ -41,7 +41,7 @@ use platform_aws::{
     outbox::{Outbox, Row},
     table::{Query, Range, Table},
 };
-use platform_common::randomness::OsRandomness;
+use platform_base::randomness::OsRandomness;
 use request_router::{Bus, Managed};
 use serde_json::{Value, json};
 use tests::DynamoServer;
