@@ -201,6 +201,7 @@ pub(crate) fn account(email: &str) -> User {
         name: Some("Ann".to_owned()),
         phone: Some("+15551234567".to_owned()),
         confirmed_at: None,
+        phone_confirmed_at: None,
         notifications: Notifications { email: true, sms: true },
         test_account: false,
         created_at: START,

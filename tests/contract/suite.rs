@@ -73,6 +73,8 @@ rules! {
         a_withdrawal_is_in_the_inbox,
         after_fourteen_days_nothing_is_handed_out,
         what_a_push_has_is_not_leased,
+        what_waits_for_a_party_is_listed_to_the_end,
+        what_waits_for_a_disabled_party_is_taken_back,
         a_lease_survives_a_restart,
     }
     waiting {
@@ -107,6 +109,10 @@ rules! {
         an_address_is_taken_once,
         an_account_is_changed,
         an_address_is_confirmed_once,
+        a_phone_number_is_confirmed_of_its_own,
+        no_token_confirms_another_number,
+        a_token_is_good_for_a_day,
+        texts_are_counted_by_account_and_by_number,
         accounts_survive_a_restart,
     }
     idempotency {

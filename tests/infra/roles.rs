@@ -13,9 +13,10 @@ const ROLE: &str = "AWS::IAM::Role";
 const FUNCTION: &str = "AWS::Serverless::Function";
 
 /// Statements that may name resources by a pattern: role (`*` for every function's), statement, why.
-const PATTERNS: [(&str, &str, &str); 12] = [
+const PATTERNS: [(&str, &str, &str); 13] = [
     ("*", "Log", "Lambda names log streams"),
     ("*", "Trace", "X-Ray has no resources"),
+    ("MarketplaceApi", "Text", "a telephone number is no resource: everything but topics"),
     ("Notifier", "Text", "a telephone number is no resource: everything but topics"),
     ("OutboxPublisher", "Find", "listing streams has no resource"),
     ("Clock", "Routes", "made at run time, named after their party"),

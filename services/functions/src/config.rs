@@ -41,6 +41,8 @@ pub struct Api {
     pub secrets_key: String,
     /// `MARKETPLACE_ALLOW_PRIVATE_ENDPOINTS`: admits http and private addresses, for development.
     pub allow_private_endpoints: bool,
+    /// `MARKETPLACE_PUBLIC_URL`: what the links that confirm phone numbers begin with.
+    pub public_url: Url,
 }
 
 /// `status-ingest`.
@@ -125,12 +127,14 @@ impl Api {
         let mut reader = Reader::new(lookup);
         let (table, tokens, secrets_key) = (reader.table(), reader.tokens(), reader.secrets_key());
         let allow_private_endpoints = reader.allow_private_endpoints();
+        let public_url = reader.parsed("MARKETPLACE_PUBLIC_URL");
         reader.finish(|| {
             Some(Self {
                 table: table?,
                 tokens: tokens?,
                 secrets_key: secrets_key?,
                 allow_private_endpoints: allow_private_endpoints?,
+                public_url: public_url?,
             })
         })
     }

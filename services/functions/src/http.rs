@@ -9,6 +9,7 @@ use http_edge::{
     finish::finish,
     token::{Expected, KeySource, RemoteVerifier, SourceError, TokenVerifier},
 };
+use marketplace_api::people::People;
 use platform_aws::Aws;
 use reqwest::Client;
 use tokio::sync::watch;
@@ -17,7 +18,7 @@ use url::Url;
 use crate::{
     config::{self, Tokens},
     sqs::Failure,
-    wiring::Parts,
+    wiring::{Parts, without_slash},
 };
 
 /// Whose members are operators.
@@ -32,27 +33,28 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Something that everything needs cannot be had.
 pub async fn api(config: config::Api) -> Result<Router, Failure> {
     let parts = Parts::load(&config.table).await?;
-    Ok(api_of(&parts, parts.store(&config.secrets_key), &config.tokens, config.allow_private_endpoints)?)
+    Ok(api_of(&parts, parts.store(&config.secrets_key), &config)?)
 }
 
 /// The same, of these parts and this store.
 ///
 /// # Errors
 /// The client that fetches the issuer's keys cannot be set up.
-pub fn api_of(
-    parts: &Parts,
-    store: Aws,
-    tokens: &Tokens,
-    allow_private_endpoints: bool,
-) -> Result<Router, reqwest::Error> {
-    let edge = edge(parts, store, tokens)?;
+pub fn api_of(parts: &Parts, store: Aws, config: &config::Api) -> Result<Router, reqwest::Error> {
+    let edge = edge(parts, store, &config.tokens)?;
+    let people = marketplace_api::people::routes(People {
+        edge: edge.clone(),
+        // Of e-mail addresses Cognito takes care.
+        notices: parts.notices(None),
+        public_url: without_slash(&config.public_url),
+    });
     let routes = marketplace_api::routes(marketplace_api::Deps {
         edge,
-        allow_private_endpoints,
+        allow_private_endpoints: config.allow_private_endpoints,
         // Whoever asks has come through everything that there is.
         readiness: Arc::new(|| Box::pin(async { Ok(()) })),
     });
-    Ok(finish(routes, parts.clock.clone(), parts.randomness.clone()))
+    Ok(finish(routes.merge(people), parts.clock.clone(), parts.randomness.clone()))
 }
 
 /// HTTP for third parties' machines.

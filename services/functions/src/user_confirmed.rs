@@ -69,13 +69,16 @@ pub async fn handle(event: Value, deps: &Deps) -> Result<Value, Failure> {
 fn user<'a>(attribute: impl Fn(&str) -> Option<&'a str>, now: Timestamp) -> Result<User, NoAccount> {
     let id = attribute("sub").and_then(|id| id.parse::<UserId>().ok()).ok_or(NoAccount::Attribute("sub"))?;
     let email = attribute("email").and_then(|email| contact::parse_email(email).ok());
+    let confirmed = |verified: &str| (attribute(verified) == Some("true")).then_some(now);
+    let phone = attribute("phone_number").and_then(|phone| contact::parse_phone(phone).ok());
     Ok(User {
         id,
         email: email.ok_or(NoAccount::Attribute("email"))?,
         password_hash: String::new(),
         name: attribute("name").map(str::to_owned),
-        phone: attribute("phone_number").and_then(|phone| contact::parse_phone(phone).ok()),
-        confirmed_at: (attribute("email_verified") == Some("true")).then_some(now),
+        confirmed_at: confirmed("email_verified"),
+        phone_confirmed_at: phone.as_ref().and_then(|_| confirmed("phone_number_verified")),
+        phone,
         notifications: Notifications::default(),
         test_account: false,
         created_at: now,

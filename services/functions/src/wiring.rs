@@ -14,6 +14,7 @@ use platform_aws::{
     table::Table,
 };
 use platform_base::{clock::SystemClock, randomness::OsRandomness};
+use url::Url;
 use webhook_sender::{Sender, SenderConfig};
 
 use crate::{
@@ -80,6 +81,12 @@ impl Parts {
         Aws::new(self.table.clone(), sealer, self.clock.clone(), self.randomness.clone())
     }
 
+    /// E-mail from this sender, none without one, and SMS.
+    pub(crate) fn notices(&self, sender: Option<&str>) -> Post<AwsNotices> {
+        let (ses, sns) = (aws_sdk_sesv2::Client::new(&self.config), aws_sdk_sns::Client::new(&self.config));
+        Post { notices: AwsNotices::new(ses, sns, sender.unwrap_or_default()), mail: sender.is_some() }
+    }
+
     fn metrics(&self) -> Metrics {
         Metrics::new(self.name.clone())
     }
@@ -93,6 +100,11 @@ impl Parts {
     fn doorbell(&self, url: &str) -> Doorbell {
         Doorbell::new(aws_sdk_sqs::Client::new(&self.config), url)
     }
+}
+
+/// As links begin with it.
+pub(crate) fn without_slash(url: &Url) -> Arc<str> {
+    url.as_str().trim_end_matches('/').into()
 }
 
 /// `request-router`.
@@ -115,11 +127,8 @@ pub async fn router(config: &config::TableOnly) -> Result<request_router::Deps<A
 /// Something that it needs cannot be had.
 pub async fn notifier(config: &config::Notifier) -> Result<notifier::Deps<Aws, Post<AwsNotices>>, Failure> {
     let parts = Parts::load(&config.table).await?;
-    let (ses, sns) = (aws_sdk_sesv2::Client::new(&parts.config), aws_sdk_sns::Client::new(&parts.config));
-    let sender = config.mail_from.clone().unwrap_or_default();
-    let notices = Post { notices: AwsNotices::new(ses, sns, sender), mail: config.mail_from.is_some() };
-    let store = parts.store_without_secrets();
-    let public_url = config.public_url.as_str().trim_end_matches('/').into();
+    let notices = parts.notices(config.mail_from.as_deref());
+    let (store, public_url) = (parts.store_without_secrets(), without_slash(&config.public_url));
     Ok(notifier::Deps::new(store, notices, parts.clock, notifier::Config { public_url }))
 }
 

@@ -8,7 +8,11 @@ use axum::Router;
 use http_edge::edge::{AtEdge, Edge};
 use marketplace_core::ports::{Notices, Store, identity::Identity};
 
-use crate::{jwks, sessions, users};
+use crate::{
+    jwks,
+    people::{self, People},
+    sessions, users,
+};
 
 /// The state of the routes about local accounts. Cloning is cheap.
 #[derive(Clone)]
@@ -31,9 +35,18 @@ impl<S: Store, I: Identity, N: Notices> AtEdge for Accounts<S, I, N> {
     }
 }
 
-/// `/v1/users` but for people's own profile, `/v1/sessions` and `/.well-known/jwks.json`.
+impl<S: Clone, I, N: Clone> Accounts<S, I, N> {
+    /// What is the same wherever people's identity is.
+    pub(crate) fn people(&self) -> People<S, N> {
+        People { edge: self.edge.clone(), notices: self.notices.clone(), public_url: self.public_url.clone() }
+    }
+}
+
+/// `/v1/users` and all below it but the operators' part, `/v1/sessions` and `/.well-known/jwks.json`.
 pub fn routes<S: Store, I: Identity, N: Notices>(accounts: Accounts<S, I, N>) -> Router {
-    Router::new().merge(users::routes()).merge(sessions::routes()).merge(jwks::routes()).with_state(accounts)
+    let people = people::routes(accounts.people());
+    let local = Router::new().merge(users::routes()).merge(sessions::routes()).merge(jwks::routes());
+    local.with_state(accounts).merge(people)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! HTTP for people and operators, and third parties' self-service (DESIGN section 6).
 //!
-//! [`app`] is everything but local accounts, whose routes are [`accounts::routes`]: where people's identity is
-//! Cognito's they are not mounted, and people have their profile all the same.
+//! [`app`] is everything but people themselves: where their identity is local that is [`accounts::routes`], and where it
+//! is Cognito's [`people::routes`] alone.
 
 pub mod accounts;
 mod dead_letters;
@@ -10,6 +10,7 @@ mod jwks;
 mod keys;
 mod me;
 mod pattern_field;
+pub mod people;
 mod requests;
 mod sessions;
 mod test_accounts;
@@ -57,7 +58,6 @@ pub fn routes<S: Store>(deps: Deps<S>) -> Router {
         .merge(requests::routes())
         .merge(test_accounts::routes())
         .merge(third_parties::routes())
-        .merge(users::profile::routes())
         .with_state(deps)
 }
 

@@ -1,6 +1,7 @@
-//! `/v1/users`: people register and confirm their address, and say how they want to be told ([`profile`]).
+//! `/v1/users`: people register, confirm their addresses ([`confirmation`]), and say how they want to be told
+//! ([`profile`]).
 
-mod confirmation;
+pub(crate) mod confirmation;
 pub(crate) mod profile;
 mod rules;
 
@@ -25,12 +26,12 @@ use serde_json::json;
 
 use self::{
     confirmation::Confirmation,
-    rules::{Confirm, NewUser, Registration},
+    rules::{NewUser, Registration},
 };
 use crate::accounts::Accounts;
 
 pub(crate) fn routes<S: Store, I: Identity, N: Notices>() -> Router<Accounts<S, I, N>> {
-    Router::new().route("/v1/users", post(register)).route("/v1/users/confirm", post(confirm))
+    Router::new().route("/v1/users", post(register))
 }
 
 /// Somebody who has no account yet.
@@ -79,13 +80,28 @@ async fn create<S: Store, I: Identity, N: Notices>(
         name: registration.name,
         phone: registration.phone,
         confirmed_at: None,
+        phone_confirmed_at: None,
         notifications: Notifications::default(),
         test_account: false,
         created_at: now,
     };
-    let confirmation = Confirmation::new(&accounts.edge, &user, &accounts.public_url, now);
-    accounts.edge.store.create_user(user, confirmation.hash, remember).await?;
-    confirmation.send(accounts.notices).await;
+    let people = accounts.people();
+    let (id, phone) = (user.id.clone(), user.phone.clone());
+    let by_email = Confirmation::by_email(&people, &user, now);
+    people.edge.store.create_user(user, by_email.hash, remember).await?;
+    let by_sms = async {
+        // The account stands without it: its owner can ask again.
+        match phone {
+            Some(phone) => Confirmation::by_sms(&people, id, phone, now).await.ok(),
+            None => None,
+        }
+    };
+    let by_sms = async {
+        if let Some(by_sms) = by_sms.await {
+            by_sms.send(people.notices.clone()).await;
+        }
+    };
+    tokio::join!(by_email.send(people.notices.clone()), by_sms);
     Ok(())
 }
 
@@ -103,26 +119,4 @@ async fn same_password<S: Store, I: Identity, N: Notices>(
         }
         checked => Ok(checked?),
     }
-}
-
-/// Confirming twice is once, with and without an idempotency key.
-async fn confirm<S: Store, I: Identity, N: Notices>(
-    State(accounts): State<Accounts<S, I, N>>,
-    key: IdempotencyKey,
-    body: JsonBody,
-) -> Result<Response, Problem> {
-    let Confirm { token } = body.parse()?;
-    let (store, now) = (accounts.edge.store, accounts.edge.clock.now());
-    let ticket = match key.admit(&store, &Anyone, body.bytes(), now).await? {
-        Admitted::New(ticket) => ticket,
-        Admitted::Done(answer) => return Ok(answer),
-    };
-    let stamp = ticket.stamp();
-    let work = async move {
-        store.confirm_user(confirmation::hash(token.expose()), now).await?;
-        let answer = idempotency::answer(StatusCode::NO_CONTENT, String::new());
-        idempotency::keep(&store, stamp, &answer).await?;
-        Ok::<_, Problem>(answer)
-    };
-    Ok(idempotency::response(ticket.hold(work).await??))
 }

@@ -38,7 +38,7 @@ pub enum Silence {
     NotAStatus,
     /// The user has no account here, as with events from outside.
     NoAccount,
-    /// The account's address is not confirmed.
+    /// None of the addresses that the user wants to be told at is confirmed.
     NotConfirmed,
     /// Trials in `test` and `dev` never reach a real user.
     NotATestAccount,
@@ -52,15 +52,16 @@ pub(crate) fn recipients(user: Option<&User>, environment: Environment) -> Resul
     if environment != Environment::Prod && !user.test_account {
         return Err(Silence::NotATestAccount);
     }
-    if user.confirmed_at.is_none() {
-        return Err(Silence::NotConfirmed);
-    }
     let email = user.notifications.email.then(|| Recipient::Email(user.email.clone()));
     let number = user.phone.clone().filter(|_| user.notifications.sms);
     let sms = number.map(Recipient::Sms);
-    let channels = [email.map(|to| (Channel::Email, to)), sms.map(|to| (Channel::Sms, to))];
-    let wanted: Vec<_> = channels.into_iter().flatten().collect();
-    if wanted.is_empty() { Err(Silence::NotWanted) } else { Ok(wanted) }
+    if email.is_none() && sms.is_none() {
+        return Err(Silence::NotWanted);
+    }
+    let email = email.filter(|_| user.confirmed_at.is_some()).map(|to| (Channel::Email, to));
+    let sms = sms.filter(|_| user.phone_confirmed_at.is_some()).map(|to| (Channel::Sms, to));
+    let confirmed: Vec<_> = [email, sms].into_iter().flatten().collect();
+    if confirmed.is_empty() { Err(Silence::NotConfirmed) } else { Ok(confirmed) }
 }
 
 #[cfg(test)]
@@ -78,6 +79,7 @@ mod tests {
             name: None,
             phone: Some("+15551234567".to_owned()),
             confirmed_at: Some(Timestamp::UNIX_EPOCH),
+            phone_confirmed_at: Some(Timestamp::UNIX_EPOCH),
             notifications: Notifications { email: true, sms: true },
             test_account: false,
             created_at: Timestamp::UNIX_EPOCH,
@@ -107,7 +109,13 @@ mod tests {
 
     #[test]
     fn nothing_goes_to_an_address_that_is_not_confirmed() {
-        assert_eq!(channels(&User { confirmed_at: None, ..user() }), Err(Silence::NotConfirmed));
+        let neither = User { confirmed_at: None, phone_confirmed_at: None, ..user() };
+        assert_eq!(channels(&neither), Err(Silence::NotConfirmed));
+        assert_eq!(channels(&User { confirmed_at: None, ..user() }), Ok(vec![Channel::Sms]));
+        assert_eq!(channels(&User { phone_confirmed_at: None, ..user() }), Ok(vec![Channel::Email]));
+        let by_sms = Notifications { email: false, sms: true };
+        let unconfirmed = User { notifications: by_sms, phone_confirmed_at: None, ..user() };
+        assert_eq!(channels(&unconfirmed), Err(Silence::NotConfirmed));
         assert_eq!(recipients(None, Environment::Prod), Err(Silence::NoAccount));
     }
 

@@ -22,6 +22,9 @@ pub enum Forged {
     /// It speaks of a request that is not stored.
     #[error("there is no such request")]
     Request,
+    /// It says that a third party is disabled that is not.
+    #[error("the third party takes part")]
+    Party,
     /// It asks for something else than the request that it speaks of.
     #[error("the request says something else")]
     Body,

@@ -4,20 +4,26 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use event_schema::{
     envelope::Metadata,
-    id::{PartyId, RequestId},
+    id::{DeliveryId, Environment, PartyId, RequestId},
     kind::EventKind,
     names,
     status_update::{StatusUpdateDetail, UpdateStatus},
+    third_party::{ThirdPartyChange, ThirdPartyDetail},
 };
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use marketplace_core::{
-    command::{create::Create, route::MakeOffers, withdraw::WithdrawLosers},
+    command::{
+        create::Create,
+        route::{FIRST_ROUND, MakeOffers},
+        withdraw::{WithdrawFromDisabled, WithdrawLosers},
+    },
     delivery::{DeliverySettings, Transport},
     intake::{self, NewRequest},
-    party::Party,
+    offer::delivery_id,
+    party::{Party, PartyState},
     pattern::Fields,
-    ports::{Clock, PartyStore, RequestStore, Urgency},
+    ports::{Clock, Inbox, PageQuery, PartyStore, RequestStore, Urgency},
     publish::BusEvent,
     routing::RoutingTable,
 };
@@ -27,7 +33,10 @@ use serde_json::Value;
 use crate::{Forged, RouterError};
 
 /// The events that the router consumes.
-pub const KINDS: &[EventKind] = &[EventKind::Request, EventKind::StatusUpdate];
+pub const KINDS: &[EventKind] = &[EventKind::Request, EventKind::StatusUpdate, EventKind::ThirdParty];
+
+/// How many offers of a disabled party are taken back at the same time.
+const SWEEP: usize = 50;
 
 /// What the router needs.
 pub struct Deps<S> {
@@ -63,11 +72,12 @@ pub enum Managed {
 ///
 /// # Errors
 /// [`RouterError`] says whether to try again.
-pub async fn handle<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -> Result<(), RouterError> {
+pub async fn handle<S: RequestStore + PartyStore + Inbox>(event: &BusEvent, deps: &Deps<S>) -> Result<(), RouterError> {
     match EventKind::from_detail_type(&event.detail_type) {
         Some(EventKind::Request) => route(event, deps).await,
         Some(EventKind::StatusUpdate) => withdraw(event, deps).await,
-        Some(EventKind::Delivery | EventKind::DeliveryResult | EventKind::ThirdParty) | None => Ok(()),
+        Some(EventKind::ThirdParty) => sweep(event, deps).await,
+        Some(EventKind::Delivery | EventKind::DeliveryResult) | None => Ok(()),
     }
 }
 
@@ -90,6 +100,7 @@ async fn route<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -
     };
     let whole = intake::request_event(event.id, event.time, &new.detail, metadata.as_ref())?;
     let eligible = eligible(&whole, &new, deps).await?;
+    let parties = eligible.parties.clone();
     let offers = MakeOffers {
         request: id,
         environment: new.environment,
@@ -107,7 +118,25 @@ async fn route<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -
     if let Some(last) = last {
         deps.store.apply(last, Urgency::Ours, None).await?;
     }
-    Ok(())
+    withdraw_from_leavers(id, new.environment, parties, deps).await
+}
+
+/// Who was disabled while it was offered the request may have been swept before the offer was there.
+async fn withdraw_from_leavers<S: RequestStore + PartyStore>(
+    request: RequestId,
+    environment: Environment,
+    mut parties: Vec<PartyId>,
+    deps: &Deps<S>,
+) -> Result<(), RouterError> {
+    if parties.is_empty() {
+        return Ok(());
+    }
+    let left = deps.store.with_routing(|routing| {
+        parties.retain(|party| is_disabled(routing, party));
+        parties
+    });
+    let offers = left.await?.into_iter().map(|party| delivery_id(request, &party, environment, FIRST_ROUND));
+    withdraw_all(offers, deps).await
 }
 
 /// A request event of ours carries the request's id as its correlation. Where others can write such events, it has to
@@ -192,6 +221,47 @@ async fn withdraw<S: RequestStore>(event: &BusEvent, deps: &Deps<S>) -> Result<(
             return Ok(());
         }
     }
+}
+
+/// Nobody waits for a party that is disabled: what has not reached it, or waits for it in its inbox, is taken back.
+/// Begun anew after a crash, it finds what is left.
+async fn sweep<S: RequestStore + PartyStore + Inbox>(event: &BusEvent, deps: &Deps<S>) -> Result<(), RouterError> {
+    let ThirdPartyDetail { third_party, change, .. } = serde_json::from_str(event.detail.get())?;
+    if change != ThirdPartyChange::Disabled {
+        return Ok(());
+    }
+    let confirmed = deps.bus == Bus::Ours || deps.store.with_routing(|it| is_disabled(it, &third_party)).await?;
+    if !confirmed {
+        return Err(Forged::Party.into());
+    }
+    for environment in Environment::ALL {
+        let mut cursor = None;
+        loop {
+            let page = deps.store.waiting(&third_party, environment, PageQuery { cursor, limit: SWEEP }).await?;
+            withdraw_all(page.items, deps).await?;
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_disabled(routing: &RoutingTable, party: &PartyId) -> bool {
+    routing.party(party).is_some_and(|party| party.state == PartyState::Disabled)
+}
+
+async fn withdraw_all<S: RequestStore>(
+    offers: impl IntoIterator<Item = DeliveryId>,
+    deps: &Deps<S>,
+) -> Result<(), RouterError> {
+    let withdraw = |delivery_id| {
+        let command = WithdrawFromDisabled { delivery_id, at: deps.clock.now() };
+        deps.store.apply(command, Urgency::Ours, None)
+    };
+    try_join_all(offers.into_iter().map(withdraw)).await?;
+    Ok(())
 }
 
 #[cfg(test)]

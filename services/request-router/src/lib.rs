@@ -1,7 +1,8 @@
 //! The request router: a request event goes in, and an offer to each party that may see it comes out.
 //!
 //! It also withdraws: when a `first-accept` request is won or a request is cancelled, the offers of the others
-//! follow. Both are idempotent and resumable: offers have derived ids, and what is done is not done again.
+//! follow; when a party is disabled, those that still wait for it. All of this is idempotent and resumable: offers have
+//! derived ids, and what is done is not done again.
 
 mod error;
 mod handler;

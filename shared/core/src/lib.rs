@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod command;
+pub mod confirmation;
 pub mod contact;
 pub mod delivery;
 pub mod fact;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     command::{Command, Refusal},
+    confirmation::{PhoneToken, Texting},
     fact::JournalEntry,
     offer::{Attempt, Offer},
     party::{ApiKey, Party, PartyCommand},
@@ -194,6 +195,15 @@ pub trait Inbox: Clone + Send + Sync + 'static {
         until: Timestamp,
     ) -> impl Future<Output = Result<Vec<LeasedOffer>, StoreError>> + Send;
 
+    /// Offers of a party whose message waits to reach it: due, leased, handed over, dead or given back, longest first.
+    /// An offer that has just been made may still be missing.
+    fn waiting(
+        &self,
+        party: &PartyId,
+        environment: Environment,
+        page: PageQuery,
+    ) -> impl Future<Output = Result<Page<DeliveryId>, StoreError>> + Send;
+
     /// Waits until something may have become available, but not longer than this. May return early.
     fn wait(&self, party: &PartyId, environment: Environment, at_most: Duration) -> impl Future<Output = ()> + Send;
 }
@@ -248,7 +258,8 @@ pub trait PartyStore: Clone + Send + Sync + 'static {
 
 /// Local accounts.
 pub trait UserStore: Clone + Send + Sync + 'static {
-    /// Stores a new account with the hash of its confirmation token; refused when the address is taken.
+    /// Stores a new account with the hash of the token that goes to its e-mail address; refused when the address is
+    /// taken.
     fn create_user(
         &self,
         user: User,
@@ -265,8 +276,12 @@ pub trait UserStore: Clone + Send + Sync + 'static {
     /// Changes an account and answers what it is now; [`Refusal::NotFound`] if there is none.
     fn patch_user(&self, id: &UserId, patch: UserPatch) -> impl Future<Output = Result<User, StoreError>> + Send;
 
-    /// Confirms the address that the token with this hash went to; [`Refusal::NotFound`] if there is none.
-    /// Confirming twice is once.
+    /// Keeps the hash of a token that is about to go to a phone number, unless enough were sent lately.
+    fn keep_phone_token(&self, token: PhoneToken) -> impl Future<Output = Result<Texting, StoreError>> + Send;
+
+    /// Confirms the address or the phone number that the token with this hash went to, as
+    /// [`Confirmation::confirm`](crate::confirmation::Confirmation::confirm) says; [`Refusal::NotFound`] if there is
+    /// none. Confirming twice is once.
     fn confirm_user(&self, token: [u8; 32], at: Timestamp) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 

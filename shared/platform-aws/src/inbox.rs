@@ -15,7 +15,7 @@ use marketplace_core::{
         inbox::{InboxAction, UseInbox},
     },
     offer::{INBOX_LIFETIME, Offer},
-    ports::{Inbox, LeasedOffer, RequestStore, StoreError, Urgency},
+    ports::{Inbox, LeasedOffer, Page, PageQuery, RequestStore, StoreError, Urgency},
     request::Aggregate,
 };
 use tokio::time::{Instant, sleep};
@@ -23,7 +23,10 @@ use tokio::time::{Instant, sleep};
 use crate::{
     Aws,
     item::{DOCUMENT, Item, SK, time_text},
-    requests::rows::{OFFER_PREFIX, body_key, inbox_pk},
+    requests::{
+        next_cursor,
+        rows::{OFFER_PREFIX, body_key, delivery_of, inbox_pk},
+    },
     table::{Index, Query, Range, TableError},
 };
 
@@ -75,6 +78,22 @@ impl Inbox for Aws {
             }
         }
         Ok(leased)
+    }
+
+    async fn waiting(
+        &self,
+        party: &PartyId,
+        environment: Environment,
+        page: PageQuery,
+    ) -> Result<Page<DeliveryId>, StoreError> {
+        // A space comes before everything that could stand there, so the place itself is not in it.
+        let after = format!("{} ", page.cursor.unwrap_or_default().replace('.', "#"));
+        let query = Query::index(Index::Inbox, inbox_pk(party, environment), Range::Between(after, "~".to_owned()));
+        let mut items = self.table.first(&query, page.limit.saturating_add(1)).await?;
+        let place = |item: &Item| item.get_text(Index::Inbox.sk()).unwrap_or_default().replace('#', ".");
+        let next_cursor = next_cursor(&mut items, page.limit, place);
+        let items = items.iter().map(delivery_of).collect::<Result<_, _>>().map_err(TableError::from)?;
+        Ok(Page { items, next_cursor })
     }
 
     async fn wait(&self, party: &PartyId, environment: Environment, at_most: Duration) {

@@ -1,7 +1,7 @@
 //! The ports on AWS: one DynamoDB table is the store, EventBridge the bus, and what is due is pushed by rules or by
 //! a function.
 //!
-//! A command reads, decides and writes in one transaction whose conditions say what was read ([`requests`]); who
+//! A command reads, decides and writes in one transaction whose conditions say what was read (`requests`); who
 //! comes second reads and decides again. Journal rows are written in the same transaction, marked as unpublished,
 //! and [`outbox`] puts them on the bus.
 

@@ -1,11 +1,13 @@
-//! Accounts. An address and a confirmation's hash are rows of their own that name the account, so that each is taken
-//! once.
+//! Accounts. An address is a row of its own that names the account, so that it is taken once; so is a confirmation's
+//! hash.
 
 use data_encoding::HEXLOWER;
 use event_schema::id::UserId;
+use futures::future::try_join;
 use jiff::Timestamp;
 use marketplace_core::{
     command::Refusal,
+    confirmation::{Confirmation, PhoneToken, Texting, Texts},
     ports::{Remember, StoreError, UserStore},
     user::{Notifications, User, UserPatch},
 };
@@ -32,6 +34,7 @@ struct Stored {
     name: Option<String>,
     phone: Option<String>,
     confirmed_at: Option<Timestamp>,
+    phone_confirmed_at: Option<Timestamp>,
     notifications: Notifications,
     test_account: bool,
     created_at: Timestamp,
@@ -44,9 +47,10 @@ impl UserStore for Aws {
         confirmation: [u8; 32],
         remember: Option<Remember<()>>,
     ) -> Result<(), StoreError> {
-        let names = |key: &Key| Write::insert(Item::new(key).text(USER, user.id.as_str()));
+        let address = Item::new(&email_key(&user.email)).text(USER, user.id.as_str());
+        let confirmation = confirmation_item(&confirmation, &Confirmation::of_email(&user));
         let account = item(&user, 1).map_err(TableError::from)?;
-        let mut writes = vec![names(&email_key(&user.email)), names(&confirmation_key(&confirmation))];
+        let mut writes = vec![Write::insert(address), Write::insert(confirmation.map_err(TableError::from)?)];
         writes.push(Write::insert(account));
         writes.extend(remember.iter().map(|remember| idempotency::answered(remember, &())));
         let mut patience = self.table.patience();
@@ -70,24 +74,37 @@ impl UserStore for Aws {
     }
 
     async fn patch_user(&self, id: &UserId, patch: UserPatch) -> Result<User, StoreError> {
-        self.change_user(&user_key(id), |user| patch.apply(user)).await
+        self.change_user(id, |user| Ok(patch.apply(user))).await
     }
 
     async fn confirm_user(&self, token: [u8; 32], at: Timestamp) -> Result<(), StoreError> {
-        let (user, _) = self.named_by(&confirmation_key(&token)).await?.ok_or(Refusal::NotFound)?;
-        let confirm = |user: User| User { confirmed_at: user.confirmed_at.or(Some(at)), ..user };
-        self.change_user(&user_key(&user.id), confirm).await.map(|_| ())
+        let found = self.table.get(&confirmation_key(&token)).await?.ok_or(Refusal::NotFound)?;
+        let confirmation: Confirmation = found.get_document().map_err(TableError::from)?;
+        self.change_user(&confirmation.user, |user| confirmation.confirm(user, at)).await.map(|_| ())
+    }
+
+    async fn keep_phone_token(&self, token: PhoneToken) -> Result<Texting, StoreError> {
+        let mut patience = self.table.patience();
+        loop {
+            match self.try_to_keep(&token).await {
+                Err(TableError::Conflict { .. }) if patience.again().await => {}
+                kept => return Ok(kept?),
+            }
+        }
     }
 }
 
 impl Aws {
     /// Changes an account, and again when somebody else was first. The change may be made twice.
-    async fn change_user(&self, key: &Key, change: impl Fn(User) -> User) -> Result<User, StoreError> {
+    async fn change_user(
+        &self,
+        id: &UserId,
+        change: impl Fn(User) -> Result<User, Refusal>,
+    ) -> Result<User, StoreError> {
         let mut patience = self.table.patience();
         loop {
-            let found = self.table.get(key).await?.ok_or(Refusal::NotFound)?;
-            let (user, revision) = read(&found).map_err(TableError::from)?;
-            let user = change(user);
+            let (user, revision) = self.account(id).await?.ok_or(Refusal::NotFound)?;
+            let user = change(user)?;
             let item = item(&user, revision + 1).map_err(TableError::from)?;
             match self.table.put(item, Some(Condition::Revision(revision))).await {
                 Ok(()) => return Ok(user),
@@ -95,6 +112,27 @@ impl Aws {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Reads what was texted lately, and counts one more on the condition that nobody else has meanwhile.
+    async fn try_to_keep(&self, token: &PhoneToken) -> Result<Texting, TableError> {
+        let keys = token.counted().map(|counted| texts_key(&counted));
+        let [account, number] = &keys;
+        let (account, number) = try_join(self.table.get(account), self.table.get(number)).await?;
+        let read = [account.as_ref(), number.as_ref()];
+        let mut counted = [texts(read[0])?, texts(read[1])?];
+        let texting = Texts::count(&mut counted, token.at);
+        if texting == Texting::Now {
+            let mut writes = vec![Write::insert(confirmation_item(&token.hash, &token.confirmation())?)];
+            for ((key, texts), before) in keys.iter().zip(&counted).zip(read) {
+                let revision = before.map(Item::revision).transpose()?;
+                let item = Item::new(key).number(REVISION, revision.unwrap_or(0) + 1);
+                let item = item.expiring(Texts::expire_at(token.at)).document(texts)?;
+                writes.push(Write::put(item).when(Condition::unchanged(revision)));
+            }
+            self.table.write(writes).await?;
+        }
+        Ok(texting)
     }
 
     async fn account(&self, id: &UserId) -> Result<Option<(User, u64)>, TableError> {
@@ -123,6 +161,18 @@ fn confirmation_key(token: &[u8; 32]) -> Key {
     Key::new(format!("CONFIRM#{}", HEXLOWER.encode(token)), META)
 }
 
+fn texts_key(counted: &str) -> Key {
+    Key::new(format!("TEXTS#{counted}"), META)
+}
+
+fn texts(item: Option<&Item>) -> Result<Texts, ItemError> {
+    Ok(item.map(Item::get_document).transpose()?.unwrap_or_default())
+}
+
+fn confirmation_item(hash: &[u8; 32], confirmation: &Confirmation) -> Result<Item, ItemError> {
+    Item::new(&confirmation_key(hash)).expiring(confirmation.expires_at).document(confirmation)
+}
+
 fn taken() -> Refusal {
     Refusal::State { current_status: "taken", detail: "an account with this address exists".to_owned() }
 }
@@ -136,6 +186,7 @@ fn item(user: &User, revision: u64) -> Result<Item, ItemError> {
         name: user.name,
         phone: user.phone,
         confirmed_at: user.confirmed_at,
+        phone_confirmed_at: user.phone_confirmed_at,
         notifications: user.notifications,
         test_account: user.test_account,
         created_at: user.created_at,
@@ -151,6 +202,7 @@ fn read(item: &Item) -> Result<(User, u64), ItemError> {
         name: stored.name,
         phone: stored.phone,
         confirmed_at: stored.confirmed_at,
+        phone_confirmed_at: stored.phone_confirmed_at,
         notifications: stored.notifications,
         test_account: stored.test_account,
         created_at: stored.created_at,

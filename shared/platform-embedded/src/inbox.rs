@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use event_schema::id::{Environment, PartyId};
+use event_schema::id::{DeliveryId, Environment, PartyId};
 use jiff::Timestamp;
 use marketplace_core::{
     offer::{INBOX_LIFETIME, Offer},
-    ports::{Inbox, LeasedOffer, StoreError, Urgency},
+    ports::{Inbox, LeasedOffer, Page, PageQuery, StoreError, Urgency},
 };
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use crate::{
-    Embedded, rows,
+    Embedded,
+    requests::next_cursor,
+    rows,
     writer::{Job, Transaction},
 };
 
@@ -34,12 +36,54 @@ impl Inbox for Embedded {
         answered.await.map_err(|_| StoreError::Unavailable("the store is closed"))?
     }
 
+    async fn waiting(
+        &self,
+        party: &PartyId,
+        environment: Environment,
+        page: PageQuery,
+    ) -> Result<Page<DeliveryId>, StoreError> {
+        let party = party.clone();
+        let wanted = page.limit.saturating_add(1);
+        let after = page.cursor.as_deref().and_then(place);
+        let read = move |connection: &Connection| read_waiting(connection, &party, environment, after, wanted);
+        let mut items = self.shared.readers.read(read).await?;
+        let next_cursor = next_cursor(&mut items, page.limit, |(at, id)| format!("{at}.{id}"));
+        Ok(Page { items: items.into_iter().map(|(_, id)| id).collect(), next_cursor })
+    }
+
     async fn wait(&self, party: &PartyId, environment: Environment, at_most: Duration) {
         let inbox = self.shared.waiters.inbox(party, environment);
         let woken = inbox.notified();
         // It makes no difference whether it was woken or the time was over: the caller looks again.
         let _ = tokio::time::timeout(at_most.min(LOOK_AGAIN), woken).await;
     }
+}
+
+/// Where a message lies in the inbox: from when it is available, in microseconds, and whose offer's it is.
+type Place = (i64, DeliveryId);
+
+/// The place that a cursor names.
+fn place(cursor: &str) -> Option<Place> {
+    let (at, id) = cursor.split_once('.')?;
+    Some((at.parse().ok()?, id.parse().ok()?))
+}
+
+fn read_waiting(
+    connection: &Connection,
+    party: &PartyId,
+    environment: Environment,
+    after: Option<Place>,
+    wanted: usize,
+) -> rusqlite::Result<Vec<Place>> {
+    let select = "SELECT available_at, id FROM offers WHERE party = ?1 AND environment = ?2 \
+         AND available_at IS NOT NULL AND (available_at, id) > (?3, ?4) ORDER BY available_at, id LIMIT ?5";
+    let (at, id) = after.unwrap_or((i64::MIN, DeliveryId([0; 26])));
+    let wanted = i64::try_from(wanted).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(select)?;
+    let waiting = statement.query_map(params![party.as_str(), environment as i64, at, id.0, wanted], |row| {
+        Ok((row.get(0)?, DeliveryId(row.get(1)?)))
+    })?;
+    waiting.collect()
 }
 
 struct Lease {

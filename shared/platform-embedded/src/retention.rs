@@ -86,12 +86,10 @@ pub async fn sweep(store: &Embedded, now: Timestamp, retention: Retention) -> Re
     let (journal, attempts, now_us) = (before(retention.journal), before(retention.attempts), rows::micros(now));
     remove(store, move |transaction| remove_journal(transaction, journal)).await?;
     remove(store, move |transaction| remove_attempts(transaction, attempts)).await?;
-    remove(store, move |transaction| {
-        let delete = "DELETE FROM idempotency WHERE key IN \
-             (SELECT key FROM idempotency WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
-        transaction.connection.prepare_cached(delete)?.execute(params![now_us, STEP])
-    })
-    .await?;
+    for (table, key) in [("idempotency", "key"), ("confirmations", "hash"), ("texts", "counted")] {
+        let delete = move |transaction: &Transaction<'_>| remove_expired(transaction, table, key, now_us);
+        remove(store, delete).await?;
+    }
     expire(store, now).await
 }
 
@@ -122,6 +120,15 @@ fn remove_journal(transaction: &Transaction<'_>, before: i64) -> rusqlite::Resul
          (SELECT sequence, at FROM journal ORDER BY sequence LIMIT ?2) WHERE at < ?1 \
          AND sequence <= (SELECT coalesce(min(sequence), 0) FROM consumers))";
     transaction.connection.prepare_cached(delete)?.execute(params![before, STEP])
+}
+
+/// Rows that say themselves when their time is over.
+fn remove_expired(transaction: &Transaction<'_>, table: &str, key: &str, now_us: i64) -> rusqlite::Result<usize> {
+    let delete = format!(
+        "DELETE FROM {table} WHERE {key} IN \
+         (SELECT {key} FROM {table} WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)"
+    );
+    transaction.connection.prepare_cached(&delete)?.execute(params![now_us, STEP])
 }
 
 /// An offer's id begins with the time of its request in milliseconds (RFC 9562, version 7), so the oldest attempts

@@ -28,7 +28,8 @@ pub(crate) fn time(column: usize, micros: i64) -> Result<Timestamp> {
     Timestamp::from_microsecond(micros).map_err(|error| corrupt(column, error))
 }
 
-fn optional_time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>> {
+/// A stored time that need not be there.
+pub(crate) fn optional_time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>> {
     row.get::<_, Option<i64>>(column)?.map(|micros| time(column, micros)).transpose()
 }
 

@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// Each step takes the file from one version to the next. A released step never changes; new ones are appended.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// Brings the file to the newest version.
 ///
@@ -72,7 +73,11 @@ mod tests {
         let insert = "INSERT INTO offers (id, party, environment, round, state, created_at, told, attempts) \
              VALUES (x'01', 'books', 0, 1, 0, 7, 0, 0)";
         connection.execute_batch(insert).unwrap();
+        connection.execute_batch("INSERT INTO confirmations (hash, user_id) VALUES (x'01', 'usr_1')").unwrap();
         migrate(&mut connection).unwrap();
+        let good_for_a_day = "SELECT phone IS NULL AND expires_at / 1000000 - unixepoch() BETWEEN 86000 AND 86400 \
+             FROM confirmations";
+        assert_eq!(connection.query_row(good_for_a_day, [], |row| row.get(0)), Ok(true));
         let offer = connection.query_row("SELECT party, noted_bytes FROM offers", [], |row| row.try_into());
         assert_eq!(offer, Ok(("books".to_owned(), 0)));
     }
@@ -95,7 +100,11 @@ mod tests {
             "SELECT id FROM requests WHERE user_id = 'u' AND id < x'ff' ORDER BY id DESC LIMIT 1",
             "SELECT sequence FROM journal WHERE request = x'00' ORDER BY sequence",
             "SELECT sequence FROM journal WHERE sequence > 1 ORDER BY sequence LIMIT 1",
+            "SELECT id FROM offers WHERE party = 'a' AND environment = 0 AND available_at IS NOT NULL \
+             AND (available_at, id) > (1, x'00') ORDER BY available_at, id LIMIT 1",
             "SELECT key FROM idempotency WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
+            "SELECT hash FROM confirmations WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
+            "SELECT counted FROM texts WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
         ];
         for query in queries {
             let plan: Vec<String> = connection

@@ -4,6 +4,7 @@ use event_schema::id::UserId;
 use jiff::Timestamp;
 use marketplace_core::{
     command::Refusal,
+    confirmation::{Confirmation, PhoneToken, Texting, Texts},
     ports::{Remember, StoreError, Urgency, UserStore},
     user::{Notifications, User, UserPatch},
 };
@@ -11,11 +12,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::oneshot;
 
 use crate::{
-    Embedded, idempotency, rows,
+    Embedded,
+    error::corrupt,
+    idempotency, rows,
     writer::{Job, Transaction},
 };
 
-const COLUMNS: &str = "id, email, password_hash, name, phone, confirmed_at, by_email, by_sms, test_account, created_at";
+const COLUMNS: &str = "id, email, password_hash, name, phone, confirmed_at, phone_confirmed_at, by_email, by_sms, \
+     test_account, created_at";
 
 impl UserStore for Embedded {
     async fn create_user(
@@ -32,10 +36,7 @@ impl UserStore for Embedded {
                 return Ok(Err(Refusal::State { current_status: "taken", detail }));
             }
             write(transaction.connection, &user)?;
-            transaction.connection.execute(
-                "INSERT INTO confirmations (hash, user_id) VALUES (?1, ?2)",
-                params![confirmation, user.id.as_str()],
-            )?;
+            write_confirmation(transaction.connection, &confirmation, &Confirmation::of_email(&user))?;
             if let Some(remember) = &remember {
                 idempotency::write(transaction.connection, remember, &())?;
             }
@@ -67,12 +68,34 @@ impl UserStore for Embedded {
         .await
     }
 
+    async fn keep_phone_token(&self, token: PhoneToken) -> Result<Texting, StoreError> {
+        self.write_user(Urgency::Caller, move |transaction| {
+            let (connection, subjects) = (transaction.connection, token.counted());
+            let mut counted = [read_texts(connection, &subjects[0])?, read_texts(connection, &subjects[1])?];
+            let texting = Texts::count(&mut counted, token.at);
+            if texting == Texting::Now {
+                for (subject, texts) in subjects.iter().zip(&counted) {
+                    write_texts(connection, subject, texts, token.at)?;
+                }
+                write_confirmation(connection, &token.hash, &token.confirmation())?;
+            }
+            Ok(Ok(texting))
+        })
+        .await
+    }
+
     async fn confirm_user(&self, token: [u8; 32], at: Timestamp) -> Result<(), StoreError> {
         self.write_user(Urgency::Caller, move |transaction| {
-            let confirm = "UPDATE users SET confirmed_at = coalesce(confirmed_at, ?2) \
-                 WHERE id = (SELECT user_id FROM confirmations WHERE hash = ?1)";
-            let found = transaction.connection.prepare_cached(confirm)?.execute(params![token, rows::micros(at)])?;
-            Ok(if found == 0 { Err(Refusal::NotFound) } else { Ok(()) })
+            let Some(confirmation) = read_confirmation(transaction.connection, &token)? else {
+                return Ok(Err(Refusal::NotFound));
+            };
+            let Some(user) = read(transaction.connection, "id", confirmation.user.as_str())? else {
+                return Ok(Err(Refusal::NotFound));
+            };
+            match confirmation.confirm(user, at) {
+                Ok(user) => write(transaction.connection, &user).map(Ok),
+                Err(refusal) => Ok(Err(refusal)),
+            }
         })
         .await
     }
@@ -126,17 +149,18 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         password_hash: row.get(2)?,
         name: row.get(3)?,
         phone: row.get(4)?,
-        confirmed_at: row.get::<_, Option<i64>>(5)?.map(|micros| rows::time(5, micros)).transpose()?,
-        notifications: Notifications { email: row.get(6)?, sms: row.get(7)? },
-        test_account: row.get(8)?,
-        created_at: rows::time(9, row.get(9)?)?,
+        confirmed_at: rows::optional_time(row, 5)?,
+        phone_confirmed_at: rows::optional_time(row, 6)?,
+        notifications: Notifications { email: row.get(7)?, sms: row.get(8)? },
+        test_account: row.get(9)?,
+        created_at: rows::time(10, row.get(10)?)?,
     })
 }
 
 fn write(connection: &Connection, user: &User) -> rusqlite::Result<()> {
     connection
         .prepare_cached(&format!(
-            "INSERT OR REPLACE INTO users ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+            "INSERT OR REPLACE INTO users ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
         ))?
         .execute(params![
             user.id.as_str(),
@@ -145,10 +169,48 @@ fn write(connection: &Connection, user: &User) -> rusqlite::Result<()> {
             user.name,
             user.phone,
             user.confirmed_at.map(rows::micros),
+            user.phone_confirmed_at.map(rows::micros),
             user.notifications.email,
             user.notifications.sms,
             user.test_account,
             rows::micros(user.created_at),
         ])?;
+    Ok(())
+}
+
+fn read_confirmation(connection: &Connection, hash: &[u8; 32]) -> rusqlite::Result<Option<Confirmation>> {
+    connection
+        .prepare_cached("SELECT user_id, phone, expires_at FROM confirmations WHERE hash = ?1")?
+        .query_row([hash], |row| {
+            Ok(Confirmation { user: rows::parse(row, 0)?, phone: row.get(1)?, expires_at: rows::time(2, row.get(2)?)? })
+        })
+        .optional()
+}
+
+fn write_confirmation(connection: &Connection, hash: &[u8; 32], confirmation: &Confirmation) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO confirmations (hash, user_id, phone, expires_at) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            hash,
+            confirmation.user.as_str(),
+            confirmation.phone,
+            rows::micros(confirmation.expires_at)
+        ])?;
+    Ok(())
+}
+
+fn read_texts(connection: &Connection, counted: &str) -> rusqlite::Result<Texts> {
+    let texts = connection
+        .prepare_cached("SELECT times FROM texts WHERE counted = ?1")?
+        .query_row([counted], |row| serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|error| corrupt(0, error)))
+        .optional()?;
+    Ok(texts.unwrap_or_default())
+}
+
+fn write_texts(connection: &Connection, counted: &str, texts: &Texts, now: Timestamp) -> rusqlite::Result<()> {
+    let times = serde_json::to_string(texts).map_err(|error| corrupt(1, error))?;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO texts (counted, times, expires_at) VALUES (?1, ?2, ?3)")?
+        .execute(params![counted, times, rows::micros(Texts::expire_at(now))])?;
     Ok(())
 }

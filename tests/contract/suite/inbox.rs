@@ -13,18 +13,18 @@ use marketplace_core::{
         cancel::Cancel,
         inbox::{InboxAction, InboxResult},
         push::Disposition,
-        withdraw::WithdrawLosers,
+        withdraw::{WithdrawFromDisabled, WithdrawLosers},
     },
     lifecycle::OfferState,
     offer::INBOX_LIFETIME,
-    ports::{Inbox, LeasedOffer, RequestStore, Urgency},
+    ports::{Inbox, LeasedOffer, PageQuery, RequestStore, Urgency},
 };
 use serde_json::json;
 
 use crate::{
     fixture::{
         START, answer, asked, at, attempted, join, offer, offer_of, offered, party, party_id, push_settings, the_offer,
-        use_inbox,
+        timeline, use_inbox,
     },
     platform::PlatformUnderTest,
 };
@@ -204,6 +204,81 @@ pub(crate) async fn what_a_push_has_is_not_leased<P: PlatformUnderTest>(platform
         assert!(offer.message.unwrap().next_attempt_at.unwrap() >= at(70), "leased and due");
     }
     drop(on_the_wire);
+}
+
+/// Everything that waits for a party in `prod`, read in pages of this size.
+async fn waiting<S: Inbox>(store: &S, party: &str, limit: usize) -> Vec<DeliveryId> {
+    let (mut all, mut cursor) = (vec![], None);
+    loop {
+        let page = store.waiting(&party_id(party), Environment::Prod, PageQuery { cursor, limit }).await.unwrap();
+        assert!(page.items.len() <= limit);
+        all.extend(page.items);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return all;
+        }
+    }
+}
+
+pub(crate) async fn what_waits_for_a_party_is_listed_to_the_end<P: PlatformUnderTest>(platform: P) {
+    let store = platform.store();
+    let mut all = vec![];
+    // Some at the same time: a page may end between them.
+    for number in 0..7 {
+        all.push(offered(&store, "books", at(number / 3)).await);
+    }
+    offered(&store, "books-2", START).await;
+    let expected: BTreeSet<_> = all.iter().copied().collect();
+    for limit in [1, 2, 3, 7, 100] {
+        let found = waiting(&store, "books", limit).await;
+        assert_eq!(found.len(), all.len(), "each once");
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected);
+    }
+    let elsewhere = PageQuery { cursor: None, limit: 10 };
+    let elsewhere = store.waiting(&party_id("books"), Environment::Test, elsewhere).await.unwrap();
+    assert!(elsewhere.items.is_empty() && elsewhere.next_cursor.is_none());
+
+    // Leased and dead ones wait, too; what arrived or was answered does not.
+    assert_eq!(leased(&store, "books", 1, at(10), at(999)).await, all[..1]);
+    let dead = attempted(all[1], Disposition::Dead("attempts_exhausted".into()), at(11));
+    store.apply(dead, Urgency::Ours, None).await.unwrap();
+    let ack = use_inbox(all[2], "books", InboxAction::Acknowledge, at(12));
+    store.apply(ack, Urgency::Caller, None).await.unwrap();
+    store.apply(answer(all[3], "books", AnswerStatus::Accepted), Urgency::Caller, None).await.unwrap();
+    let found: BTreeSet<_> = waiting(&store, "books", 2).await.into_iter().collect();
+    assert!(all[..2].iter().chain(&all[4..]).all(|id| found.contains(id)), "an index may lag, and forgets nothing");
+}
+
+pub(crate) async fn what_waits_for_a_disabled_party_is_taken_back<P: PlatformUnderTest>(platform: P) {
+    let store = platform.store();
+    let (pending, dead, arrived, accepted) = (
+        offered(&store, "books", START).await,
+        offered(&store, "books", START).await,
+        offered(&store, "books", START).await,
+        offered(&store, "books", START).await,
+    );
+    let died = attempted(dead, Disposition::Dead("attempts_exhausted".into()), at(1));
+    store.apply(died, Urgency::Ours, None).await.unwrap();
+    let ack = use_inbox(arrived, "books", InboxAction::Acknowledge, at(2));
+    store.apply(ack, Urgency::Caller, None).await.unwrap();
+    store.apply(answer(accepted, "books", AnswerStatus::Accepted), Urgency::Caller, None).await.unwrap();
+    for _ in 0..2 {
+        for delivery_id in waiting(&store, "books", 2).await.into_iter().chain([accepted]) {
+            let command = WithdrawFromDisabled { delivery_id, at: at(20) };
+            store.apply(command, Urgency::Ours, None).await.unwrap();
+        }
+    }
+    let mut states = vec![];
+    for id in [pending, dead, arrived, accepted] {
+        let offer = the_offer(&store, id).await;
+        assert_eq!(offer.message, None);
+        states.push(offer.state);
+    }
+    use OfferState::{Accepted, Delivered, Withdrawn};
+    assert_eq!(states, [Withdrawn, Withdrawn, Delivered, Accepted]);
+    let once = timeline(&store, pending.request()).await;
+    assert_eq!(once.iter().filter(|word| *word == "offer.withdrawn").count(), 1, "{once:?}");
+    assert_eq!(leased(&store, "books", 10, at(30), at(40)).await, []);
 }
 
 pub(crate) async fn a_lease_survives_a_restart<P: PlatformUnderTest>(platform: P) {

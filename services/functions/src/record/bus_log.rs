@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::Deps;
 use crate::sqs::Failure;
 
-/// What CloudWatch calls a batch with records in it; it also sends some to see whether anybody is there.
+/// What `CloudWatch` calls a batch with records in it; it also sends some to see whether anybody is there.
 const RECORDS: &str = "DATA_MESSAGE";
 
 /// The step that says that a target took an event.

@@ -136,6 +136,10 @@ impl Api {
         files.map(|file| serde_json::from_slice(&fs::read(file.unwrap().path()).unwrap()).unwrap()).collect()
     }
 
+    fn sent_to(&self, address: &str) -> Vec<Value> {
+        self.sent().into_iter().filter(|notice| notice["to"] == address).collect()
+    }
+
     fn wait(&self, duration: SignedDuration) {
         *self.clock.0.lock().unwrap() += duration;
     }
@@ -143,9 +147,8 @@ impl Api {
 
 /// The token in the link of a confirmation.
 fn token_in(notice: &Value) -> String {
-    let body = notice["body"].as_str().unwrap();
-    let link = body.lines().find_map(|line| line.strip_prefix("https://market.example/confirm#token="));
-    link.unwrap().to_owned()
+    let (_, after) = notice["body"].as_str().unwrap().split_once("https://market.example/confirm#token=").unwrap();
+    after.split_whitespace().next().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -161,13 +164,14 @@ async fn a_person_registers_confirms_signs_in_and_sees_themselves() {
     let me = api.me(&token).await;
     let expected = json!({
         "id": id, "email": "ann@example.com", "name": "Ann", "phone": "+15551234567", "confirmed_at": null,
+        "phone_confirmed_at": null,
         "notifications": { "email": true, "sms": false }, "test_account": false,
         "created_at": "2026-11-21T08:00:00Z",
     });
     assert_eq!((me.status, me.body), (StatusCode::OK, expected));
 
-    let sent = api.sent();
-    assert_eq!((sent.len(), &sent[0]["to"]), (1, &json!("ann@example.com")));
+    assert_eq!(api.sent().len(), 2, "one link to each address");
+    let sent = api.sent_to("ann@example.com");
     api.wait(SignedDuration::from_secs(5));
     for _ in 0..2 {
         let confirmed = api.post("/v1/users/confirm", json!({ "token": token_in(&sent[0]) })).await;
@@ -331,12 +335,66 @@ async fn people_change_what_is_theirs_to_change() {
         json!({ "test_account": true }),
         json!({ "phone": "555" }),
         json!({ "name": "Ann\r\nBcc: eve@example.com" }),
-        json!({ "notifications": { "email": true } }),
+        json!({ "notifications": { "email": null } }),
+        json!({ "notifications": { "email": true, "fax": true } }),
         json!({ "notifications": null, "password": "x" }),
     ] {
         assert_eq!(api.change(&token, refused.clone()).await.status, 422, "{refused}");
     }
     assert_eq!(api.me(&token).await.body, changed.body);
+    let merged = api.change(&token, json!({ "notifications": { "email": true } })).await;
+    assert_eq!(merged.body["notifications"], json!({ "email": true, "sms": true }));
+}
+
+#[tokio::test]
+async fn a_phone_number_is_confirmed_by_a_text_to_it() {
+    let (api, number) = (Api::open(), "+15551234567");
+    api.register("ann@example.com").await;
+    let token = api.sign_in("ann@example.com").await;
+    let set = async |phone: &str| api.change(&token, json!({ "phone": phone })).await;
+    assert_eq!(set(number).await.body["phone_confirmed_at"], Value::Null);
+    let text = api.sent_to(number).pop().unwrap();
+    assert_eq!((&text["channel"], text["body"].as_str().unwrap().len() <= 160), (&json!("sms"), true), "{text}");
+    let link = token_in(&text);
+    for _ in 0..2 {
+        assert_eq!(api.post("/v1/users/confirm", json!({ "token": link })).await.status, 204);
+    }
+    let me = api.me(&token).await.body;
+    assert_eq!((&me["phone_confirmed_at"], &me["confirmed_at"]), (&json!("2026-11-21T08:00:00Z"), &Value::Null));
+    assert_eq!(set(number).await.body["phone_confirmed_at"], "2026-11-21T08:00:00Z");
+    assert_eq!(api.sent_to(number).len(), 1, "it is confirmed already");
+
+    assert_eq!(set("+15557654321").await.body["phone_confirmed_at"], Value::Null);
+    assert_eq!(api.post("/v1/users/confirm", json!({ "token": link })).await.status, 404, "it is another number's");
+    assert_eq!(api.me(&token).await.body["phone_confirmed_at"], Value::Null);
+    let link = token_in(&api.sent_to("+15557654321")[0]);
+    api.wait(SignedDuration::from_hours(24));
+    assert_eq!(api.post("/v1/users/confirm", json!({ "token": link })).await.status, 404, "its time is over");
+}
+
+#[tokio::test]
+async fn nobody_has_a_strangers_phone_texted_all_day() {
+    let (api, number) = (Api::open(), "+15551234567");
+    api.register("eve@example.com").await;
+    let token = api.sign_in("eve@example.com").await;
+    for _ in 0..3 {
+        assert_eq!(api.change(&token, json!({ "phone": number })).await.status, 200);
+        api.wait(SignedDuration::from_secs(60));
+    }
+    let body = json!({ "phone": "+15557654321", "name": "Eve" });
+    let refused = api.change(&token, body.clone()).await;
+    assert_eq!((refused.status, &refused.headers["retry-after"]), (StatusCode::TOO_MANY_REQUESTS, &3_420.into()));
+    let me = api.me(&token).await.body;
+    assert_eq!((&me["name"], &me["phone"]), (&Value::Null, &json!(number)), "nothing is changed");
+    // What texts nobody goes on, and so do accounts: only their text has to be asked for again.
+    assert_eq!(api.change(&token, json!({ "phone": null })).await.status, 200);
+    let ben = json!({ "email": "ben@example.com", "password": PASSWORD, "phone": number });
+    assert_eq!(api.post("/v1/users", ben).await.status, 201);
+    assert_eq!((api.sent_to(number).len(), api.sent_to("ben@example.com").len()), (3, 1));
+    api.wait(SignedDuration::from_secs(3_420));
+    let token = api.sign_in("eve@example.com").await;
+    assert_eq!(api.change(&token, body).await.status, 200);
+    assert_eq!(api.sent_to("+15557654321").len(), 1);
 }
 
 /// A mail server that is down at first.

@@ -34,11 +34,15 @@ pub(super) struct NewParty {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PartyChanges {
+    #[serde(default, deserialize_with = "given")]
     name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     contact_email: Option<String>,
     #[serde(default, deserialize_with = "given")]
     scope: Option<Option<Box<RawValue>>>,
+    #[serde(default, deserialize_with = "given")]
     state: Option<PartyState>,
+    #[serde(default, deserialize_with = "given")]
     environment: Option<Environment>,
 }
 

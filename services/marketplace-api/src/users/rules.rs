@@ -1,13 +1,13 @@
 //! What people may say of themselves; every fault is named at once.
 
 use event_schema::fault::Fault;
-use http_edge::problem::Problem;
+use http_edge::{body::given, problem::Problem};
 use marketplace_core::{
     contact::{self, ContactFault},
     delivery::Secret,
-    user::{Notifications, UserPatch},
+    user::{NotificationsPatch, UserPatch},
 };
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::json;
 
 /// The shortest password (NIST SP 800-63B section 5.1.1.2), in characters.
@@ -52,12 +52,17 @@ pub(super) struct Changes {
     name: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     phone: Option<Option<String>>,
-    notifications: Option<Notifications>,
+    notifications: Option<Channels>,
 }
 
-/// Tells a null from nothing at all.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+/// What is left out stays; null is no choice.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Channels {
+    #[serde(default, deserialize_with = "given")]
+    email: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    sms: Option<bool>,
 }
 
 impl NewUser {
@@ -94,7 +99,8 @@ impl Changes {
         let phone = faults.note("/phone", self.phone.map(|phone| phone.map(check_phone).transpose()).transpose());
         match (name, phone) {
             (Some(name), Some(phone)) => {
-                Ok(UserPatch { name, phone, notifications: self.notifications, test_account: None })
+                let Channels { email, sms } = self.notifications.unwrap_or_default();
+                Ok(UserPatch { name, phone, notifications: NotificationsPatch { email, sms }, test_account: None })
             }
             _ => Err(Problem::invalid(faults.0)),
         }
@@ -165,19 +171,19 @@ mod tests {
     fn null_removes_and_nothing_keeps() {
         let patch = |body| serde_json::from_value::<Changes>(body).unwrap().check().unwrap();
         let kept = patch(json!({}));
-        assert_eq!((kept.name, kept.phone, kept.notifications), (None, None, None));
+        assert_eq!((kept.name, kept.phone, kept.notifications), (None, None, NotificationsPatch::default()));
         let removed = patch(json!({ "name": null, "phone": null }));
         assert_eq!((removed.name, removed.phone), (Some(None), Some(None)));
         let set = patch(json!({ "name": "Ann", "notifications": { "email": false, "sms": true } }));
         assert_eq!(set.name, Some(Some("Ann".to_owned())));
-        assert_eq!(set.notifications, Some(Notifications { email: false, sms: true }));
+        assert_eq!(set.notifications, NotificationsPatch { email: Some(false), sms: Some(true) });
+        let quiet = patch(json!({ "notifications": { "email": false } }));
+        assert_eq!(quiet.notifications, NotificationsPatch { email: Some(false), sms: None });
     }
 
     #[test]
     fn nobody_makes_themselves_a_test_account() {
-        for body in
-            [json!({ "test_account": true }), json!({ "email": "new@example.com" }), json!({ "notifications": {} })]
-        {
+        for body in [json!({ "test_account": true }), json!({ "email": "new@example.com" })] {
             assert!(serde_json::from_value::<Changes>(body.clone()).is_err(), "{body}");
         }
     }

@@ -162,6 +162,7 @@ impl Server {
             name: None,
             phone: None,
             confirmed_at: None,
+            phone_confirmed_at: None,
             notifications: Notifications::default(),
             test_account,
             created_at: now,

@@ -99,3 +99,13 @@ async fn the_list_has_pages() {
     assert_eq!((&second["items"][0]["id"], &second["next_cursor"]), (&json!("aa"), &Value::Null));
     assert_eq!(server.get("/v1/third-parties?limit=0", &OPERATOR).await.pointers(), ["/limit"]);
 }
+
+#[tokio::test]
+async fn what_cannot_be_removed_is_named() {
+    let server = Server::start();
+    server.party("books").await;
+    for field in ["name", "contact_email", "state", "environment"] {
+        let answer = server.call("PATCH", "/v1/third-parties/books", &OPERATOR, &json!({ field: null })).await;
+        assert_eq!(answer.pointers(), [format!("/{field}")]);
+    }
+}

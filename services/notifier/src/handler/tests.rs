@@ -20,9 +20,10 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use marketplace_core::{
     command::create::Create,
+    confirmation::PhoneToken,
     intake,
     ports::NoticeError,
-    user::{Notifications, UserPatch},
+    user::{Notifications, NotificationsPatch, UserPatch},
 };
 use platform_base::{clock::SystemClock, vault::Vault};
 use platform_embedded::{Embedded, Options, notices::LocalNotices};
@@ -75,7 +76,12 @@ impl World {
         let user = UserId::account(Uuid::from_u128(1));
         let request = RequestId(Uuid::from_u128(7));
         store.create_user(account(&user), [0; 32], None).await.unwrap();
-        store.confirm_user([0; 32], Timestamp::UNIX_EPOCH).await.unwrap();
+        let (phone, at) = ("+15551234567".to_owned(), Timestamp::UNIX_EPOCH);
+        let by_sms = PhoneToken { user: user.clone(), phone, hash: [1; 32], at };
+        store.keep_phone_token(by_sms).await.unwrap();
+        for token in [[0; 32], [1; 32]] {
+            store.confirm_user(token, at).await.unwrap();
+        }
         let new = intake::from_api(br#"{"category": "books"}"#, user.clone()).unwrap();
         let create = Create { id: request, request: new, at: SystemClock.now() };
         store.apply(create, Urgency::Caller, None).await.unwrap();
@@ -153,6 +159,7 @@ fn account(id: &UserId) -> User {
         name: Some("Ann".to_owned()),
         phone: Some("+15551234567".to_owned()),
         confirmed_at: None,
+        phone_confirmed_at: None,
         notifications: Notifications { email: true, sms: true },
         test_account: false,
         created_at: Timestamp::UNIX_EPOCH,
@@ -261,8 +268,8 @@ async fn trials_reach_test_accounts_only() {
 #[tokio::test]
 async fn who_does_not_want_to_be_told_or_has_no_account_is_not() {
     let world = World::new().await;
-    let nothing = Notifications { email: false, sms: false };
-    world.patch(UserPatch { notifications: Some(nothing), ..UserPatch::default() }).await;
+    let notifications = NotificationsPatch { email: Some(false), sms: Some(false) };
+    world.patch(UserPatch { notifications, ..UserPatch::default() }).await;
     assert_eq!(handle(&world.accepted(), &world.deps).await.unwrap(), Done::Silent(Silence::NotWanted));
 
     let mut stranger = World::new().await;
@@ -270,6 +277,14 @@ async fn who_does_not_want_to_be_told_or_has_no_account_is_not() {
     let silent = handle(&stranger.accepted(), &stranger.deps).await.unwrap();
     assert_eq!(silent, Done::Silent(Silence::NoAccount));
     assert_eq!((world.sent(), stranger.sent()), (0, 0));
+}
+
+#[tokio::test]
+async fn no_text_goes_to_a_number_that_nobody_confirmed() {
+    let world = World::new().await;
+    let phone = Some(Some("+15557654321".to_owned()));
+    world.patch(UserPatch { phone, ..UserPatch::default() }).await;
+    assert_eq!(handle(&world.accepted(), &world.deps).await.unwrap(), Done::Told(vec![Channel::Email]));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use marketplace_core::{
     lifecycle::OfferState,
     offer::Offer,
-    party::{ApiKey, EnvironmentSettings, PartyCommand, PartyState},
+    party::{ApiKey, EnvironmentSettings, PartyCommand},
     pattern::Pattern,
 };
 use platform_base::{clock::SystemClock, vault::Vault};
@@ -177,4 +177,84 @@ async fn the_bus_is_handed_what_is_managed_and_not_paused() {
     assert_eq!(message.next_attempt_at, None);
     let kept = message.available_at.duration_since(now);
     assert!(kept >= SignedDuration::from_hours(3) && kept < SignedDuration::from_hours(4), "{kept:?}");
+}
+
+/// A party is disabled, and how the bus tells of it.
+async fn disable(world: &World, id: &str) -> BusEvent {
+    let (party, now): (PartyId, _) = (id.parse().unwrap(), SystemClock.now());
+    let done = world.deps.store.apply_to_party(party, PartyCommand::Disable, "operator".to_owned(), now, None).await;
+    done.unwrap();
+    changed(id, ThirdPartyChange::Disabled)
+}
+
+fn changed(id: &str, change: ThirdPartyChange) -> BusEvent {
+    let now = SystemClock.now();
+    let metadata = Metadata {
+        event_id: Uuid::from_u128(12),
+        version: Metadata::VERSION,
+        sequence: 2,
+        correlation_id: "c".to_owned(),
+        causation_id: None,
+        environment: Environment::Prod,
+        occurred_at: now,
+    };
+    let third_party = id.parse().unwrap();
+    let detail = ThirdPartyDetail { metadata, third_party, environment: None, change, changed_fields: None };
+    Event {
+        id: Uuid::from_u128(13),
+        source: names::SOURCE_REGISTRY.into(),
+        detail_type: names::THIRD_PARTY.into(),
+        time: now,
+        detail: to_raw_value(&detail).unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn a_party_that_is_disabled_holds_up_no_request() {
+    let parties = [("books", json!({ "mode": "poll" })), ("pens", json!({ "mode": "poll" }))];
+    let world = World::new(Bus::Shared, Managed::Pushed, &parties).await;
+    handle(&event(world.request, &json!({})), &world.deps).await.unwrap();
+    handle(&changed("books", ThirdPartyChange::Paused), &world.deps).await.unwrap();
+    let lie = changed("books", ThirdPartyChange::Disabled);
+    assert_eq!(forged(handle(&lie, &world.deps).await), Forged::Party);
+    let states = async || {
+        let mut offers = world.offers().await;
+        offers.sort_by(|a, b| a.party.cmp(&b.party));
+        offers.iter().map(|offer| offer.state).collect::<Vec<_>>()
+    };
+    assert_eq!(states().await, [OfferState::Pending, OfferState::Pending]);
+
+    let disabled = disable(&world, "books").await;
+    for _ in 0..2 {
+        handle(&disabled, &world.deps).await.unwrap();
+        assert_eq!(states().await, [OfferState::Withdrawn, OfferState::Pending]);
+    }
+}
+
+#[tokio::test]
+async fn more_than_fit_on_a_page_are_taken_back() {
+    let world = World::new(Bus::Ours, Managed::Pushed, &[("books", json!({ "mode": "poll" }))]).await;
+    let requests: Vec<_> = (0..=2 * SWEEP).map(|number| RequestId(Uuid::from_u128(100 + number as u128))).collect();
+    for id in &requests {
+        let request = intake::from_api(br#"{"category": "books", "amount": 1.50}"#, user()).unwrap();
+        let create = Create { id: *id, request, at: SystemClock.now() };
+        world.deps.store.apply(create, Urgency::Ours, None).await.unwrap();
+        handle(&event(*id, &json!({})), &world.deps).await.unwrap();
+    }
+    handle(&disable(&world, "books").await, &world.deps).await.unwrap();
+    for id in requests {
+        let stored = world.deps.store.request(id, false).await.unwrap().unwrap();
+        assert_eq!(stored.offers.iter().map(|offer| offer.state).collect::<Vec<_>>(), [OfferState::Withdrawn]);
+    }
+}
+
+#[tokio::test]
+async fn who_was_disabled_while_it_was_offered_a_request_has_no_offer() {
+    let world = World::new(Bus::Ours, Managed::Pushed, &[("books", json!({ "mode": "poll" }))]).await;
+    handle(&event(world.request, &json!({})), &world.deps).await.unwrap();
+    // As if it had been swept before the offer was there.
+    disable(&world, "books").await;
+    let parties = vec!["books".parse().unwrap()];
+    withdraw_from_leavers(world.request, Environment::Prod, parties, &world.deps).await.unwrap();
+    assert_eq!(world.offers().await[0].state, OfferState::Withdrawn);
 }

@@ -37,7 +37,7 @@ pub struct MakeOffers {
 }
 
 /// The first time that a request is offered to a party.
-const FIRST_ROUND: u16 = 1;
+pub const FIRST_ROUND: u16 = 1;
 
 impl MakeOffers {
     /// The whole routing of a request, in batches that each fit one transaction.
