@@ -13,7 +13,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::config;
 
-/// Where metrics are found in CloudWatch.
+/// Where metrics are found in `CloudWatch`.
 const NAMESPACE: &str = "Marketplace";
 
 /// Starts logging, at the level that Lambda's own settings say (`AWS_LAMBDA_LOG_LEVEL`).
@@ -73,7 +73,7 @@ impl Metrics {
         }
     }
 
-    /// A line in CloudWatch's embedded metric format (CloudWatch User Guide, "Specification: Embedded metric format").
+    /// A line in `CloudWatch`'s embedded metric format (`CloudWatch` User Guide, "Specification: Embedded metric format").
     #[must_use]
     pub fn line(&self, metrics: &[Metric], now: Timestamp) -> Value {
         let definition = |metric: &Metric| json!({ "Name": metric.name, "Unit": format!("{:?}", metric.unit) });

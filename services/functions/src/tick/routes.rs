@@ -44,7 +44,7 @@ mod tests {
     fn every_route_has_its_turn() {
         for count in [0, 1, 199, 200, 201, 999] {
             let all: Vec<usize> = (0..count).collect();
-            let mut seen = BTreeSet::new();
+            let mut seen: BTreeSet<usize> = BTreeSet::new();
             for hour in 0..6 {
                 let now = Timestamp::from_second(1_800_000_000 + hour * 3_600).unwrap();
                 let part: Vec<_> = part(&all, now).collect();
