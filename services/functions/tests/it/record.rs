@@ -110,7 +110,12 @@ fn logged(world: &World, records: &[Value]) -> Value {
     logs.data = data;
     let mut event = LogsEvent::default();
     event.aws_logs = logs;
-    serde_json::to_value(event).unwrap()
+    let mut event = serde_json::to_value(event).unwrap();
+    // The crate leaves out the padding that CloudWatch writes.
+    let mut packed = event["awslogs"]["data"].as_str().unwrap().to_owned();
+    packed.extend(std::iter::repeat_n('=', packed.len().next_multiple_of(4) - packed.len()));
+    event["awslogs"]["data"] = packed.into();
+    event
 }
 
 fn entry(world: &World, record: &Value) -> LogEntry {

@@ -114,10 +114,9 @@ async fn a_change_looks_after_the_partys_routes_and_others_do_not() {
     assert!(world.cloud.names().is_empty(), "{:?}", world.cloud.names());
     let delivery = changed("pens", Some("test"), "changed", &["delivery"]);
     assert!(changes(&world, &[&delivery]).await.is_empty());
-    let asked = world.cloud.calls("AWSEvents.ListTargetsByRule");
-    assert_eq!(world.cloud.names(), ["x"]);
-    let rules: Vec<&Value> = asked.iter().map(|call| &call["Rule"]).collect();
+    let asked = world.cloud.calls("AWSEvents.DescribeRule");
+    let rules: Vec<&Value> = asked.iter().map(|call| &call["Name"]).collect();
     assert_eq!(rules, ["marketplace-to-pens-test"]);
     assert!(changes(&world, &[&changed("pens", None, "disabled", &[])]).await.is_empty());
-    assert_eq!(world.cloud.calls("AWSEvents.ListTargetsByRule").len(), 4, "its three environments");
+    assert_eq!(world.cloud.calls("AWSEvents.DescribeRule").len(), 4, "its three environments");
 }
