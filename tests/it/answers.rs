@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 use tests::{
-    Party, PartyServer, Reply, TestGateway, User, in_both_modes,
+    Party, PartyServer, Reply, User,
     market::{delivery_of, entries, offer_of},
 };
+
+use crate::place::{TestGateway, in_both_modes};
 
 const ANSWERS: [&str; 4] = ["in-progress", "accepted", "declined", "completed"];
 
@@ -19,7 +21,7 @@ struct Scene {
 
 impl Scene {
     async fn set(market: TestGateway) -> Self {
-        let server = PartyServer::always(Reply::status(404)).await;
+        let server = PartyServer::always(Reply::never_again()).await;
         let polling = market.join("polling").await;
         let refusing = market.join_pushed("refusing", &server.url("/hook")).await;
         Self { user: market.register().await, polling, refusing, market, _server: server }

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 use tests::{
-    PartyServer, Reply, TestGateway, in_both_modes,
+    PartyServer, Reply,
     market::{offered_to, text},
 };
+
+use crate::place::{Setup, in_both_modes, on_a_good_day};
 
 /// The article's own file, unmodified.
 const ARTICLE: &str = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/../schemas/examples/new-request.json");
@@ -47,16 +49,18 @@ async fn the_articles_event_is_delivered_to_its_third_party_and_to_nobody_else()
 
 #[tokio::test]
 async fn a_wrong_secret_is_refused_and_nothing_is_put() {
-    let market = TestGateway::start().await;
-    let party = market.join("3rdparty1").await;
-    let stranger = market.aws().with_secret("not the secret access key");
-    let refused = stranger.events(&["put-events", "--entries", ARTICLE]).await;
-    assert!(!refused.succeeded);
-    assert!(refused.complaint.contains("InvalidSignatureException"), "{}", refused.complaint);
-    // What is put afterwards comes alone.
-    let put = market.aws().events(&["put-events", "--entries", ARTICLE]).await;
-    assert_eq!(put.result()["FailedEntryCount"], 0);
-    assert_eq!(party.lease_some().await.len(), 1);
+    on_a_good_day(Setup::default(), async |market| {
+        let party = market.join("3rdparty1").await;
+        let stranger = market.aws().with_secret("not the secret access key");
+        let refused = stranger.events(&["put-events", "--entries", ARTICLE]).await;
+        assert!(!refused.succeeded);
+        assert!(refused.complaint.contains("InvalidSignatureException"), "{}", refused.complaint);
+        // What is put afterwards comes alone.
+        let put = market.aws().events(&["put-events", "--entries", ARTICLE]).await;
+        assert_eq!(put.result()["FailedEntryCount"], 0);
+        assert_eq!(party.lease_some().await.len(), 1);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -109,24 +113,26 @@ async fn each_entry_has_its_own_result() {
 
 #[tokio::test]
 async fn a_pattern_is_tried_as_aws_tries_it() {
-    let market = TestGateway::start().await;
-    let event = json!({
-        "id": "1", "account": "123456789012", "region": "eu-west-1", "time": "2026-01-02T03:04:05Z", "resources": [],
-        "source": "com.marketplace.market", "detail-type": "marketplace requests",
-        "detail": { "3rdparty": "3rdparty1", "requests1": "books", "amount": 12.5 },
+    on_a_good_day(Setup::default(), async |market| {
+        let event = json!({
+            "id": "1", "account": "123456789012", "region": "eu-west-1", "time": "2026-01-02T03:04:05Z", "resources": [],
+            "source": "com.marketplace.market", "detail-type": "marketplace requests",
+            "detail": { "3rdparty": "3rdparty1", "requests1": "books", "amount": 12.5 },
+        })
+        .to_string();
+        let aws = market.aws();
+        let try_pattern = async |pattern: Value| {
+            aws.events(&["test-event-pattern", "--event-pattern", &pattern.to_string(), "--event", &event]).await
+        };
+        let (matching, other, malformed) = futures::join!(
+            try_pattern(json!({ "detail": { "3rdparty": ["3rdparty1"], "amount": [{ "numeric": ["<", 13] }] } })),
+            try_pattern(json!({ "detail": { "requests1": [{ "anything-but": "books" }] } })),
+            try_pattern(json!({ "detail": { "requests1": "books" } })),
+        );
+        assert_eq!(matching.result()["Result"], true);
+        assert_eq!(other.result()["Result"], false);
+        assert!(!malformed.succeeded);
+        assert!(malformed.complaint.contains("InvalidEventPatternException"), "{}", malformed.complaint);
     })
-    .to_string();
-    let aws = market.aws();
-    let try_pattern = async |pattern: Value| {
-        aws.events(&["test-event-pattern", "--event-pattern", &pattern.to_string(), "--event", &event]).await
-    };
-    let (matching, other, malformed) = futures::join!(
-        try_pattern(json!({ "detail": { "3rdparty": ["3rdparty1"], "amount": [{ "numeric": ["<", 13] }] } })),
-        try_pattern(json!({ "detail": { "requests1": [{ "anything-but": "books" }] } })),
-        try_pattern(json!({ "detail": { "requests1": "books" } })),
-    );
-    assert_eq!(matching.result()["Result"], true);
-    assert_eq!(other.result()["Result"], false);
-    assert!(!malformed.succeeded);
-    assert!(malformed.complaint.contains("InvalidEventPatternException"), "{}", malformed.complaint);
+    .await;
 }

@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{
-    Answer, Caller, Party, TestGateway, User,
+    Answer, Caller, Party, User,
     clock::seconds_since_1970,
     market::{delivery_of, text},
     unique,
 };
+
+use crate::place::TestGateway;
 
 /// A marketplace with something of everything in it.
 struct Scene {

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 use tests::{
-    PartyServer, Reply, in_both_modes,
+    PartyServer, Reply,
     market::{delivery_of, entries, offer_of},
 };
+
+use crate::place::in_both_modes;
 
 #[tokio::test]
 async fn cancelling_withdraws_what_is_open_and_tells_those_who_knew() {

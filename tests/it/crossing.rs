@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::{
-    ClosedDoor, Party, PartyServer, Reply, TestGateway, User, eventually, in_both_modes,
+    ClosedDoor, Party, PartyServer, Reply, User, eventually,
     market::{delivery_of, entries, offer_of, text},
     unique,
 };
+
+use crate::place::{TestGateway, in_both_modes};
 
 /// A party whose endpoint takes a while, and the request that it has just received and not answered yet.
 async fn on_its_way(market: &TestGateway, user: &User, answer: u16) -> (PartyServer, Party, String) {

@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 use tests::{
-    PartyServer, Reply, in_both_modes,
+    PartyServer, Reply,
     market::{entries, text},
 };
+
+use crate::place::in_both_modes;
 
 #[tokio::test]
 async fn dead_letters_are_listed_and_sent_again_under_the_same_id() {
     in_both_modes(async |market| {
-        let server = PartyServer::always(Reply::status(404)).await;
+        let server = PartyServer::always(Reply::never_again()).await;
         for party in ["ann", "bob"] {
             market.join_pushed(party, &server.url(&format!("/{party}"))).await;
         }
@@ -35,7 +37,7 @@ async fn dead_letters_are_listed_and_sent_again_under_the_same_id() {
         let dead = &all[0];
         assert_eq!(dead["third_party"], "bob");
         assert_eq!(dead["environment"], "prod");
-        assert_eq!(dead["reason"], "status_not_retried");
+        assert_eq!(dead["reason"], "max_age_reached");
 
         let first = market.operator.get("/v1/dead-letters?limit=3").await.must_be(200);
         let cursor = text(&first["next_cursor"]);

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 use tests::{
-    PartyServer, Reply, in_both_modes,
+    PartyServer, Reply,
     market::{delivery_of, offered_to, text},
 };
+
+use crate::place::in_both_modes;
 
 #[tokio::test]
 async fn a_request_stays_in_its_environment() {

@@ -3,9 +3,11 @@
 use futures::future::join_all;
 use serde_json::json;
 use tests::{
-    Party, PartyServer, Reply, TestGateway, User, in_both_modes,
+    Party, PartyServer, Reply, User,
     market::{delivery_of, entries, offer_of},
 };
+
+use crate::place::{TestGateway, in_both_modes};
 
 /// Places a `first-accept` request and waits until these parties have been told.
 async fn offered(market: &TestGateway, user: &User, parties: &[Party]) -> String {

@@ -3,10 +3,12 @@
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tests::{
-    Answer, Caller, PartyServer, Reply, TestGateway, in_both_modes,
+    Answer, Caller, PartyServer, Reply,
     market::{delivery_of, entries, text},
     unique,
 };
+
+use crate::place::{Setup, TestGateway, in_both_modes, on_a_good_day};
 
 /// Posts, posts the same again, and posts something else under the same key. Answers the first answer.
 async fn once(caller: &Caller, path: &str, body: &Value, other: &Value, secrets: &[&str]) -> Value {
@@ -47,16 +49,7 @@ async fn every_post_that_is_repeated_is_done_once() {
         let in_test = market.anyone.with_key(&text(&key["api_key"]));
         assert_eq!(in_test.get("/v1/me").await.must_be(200)["environment"], "test");
 
-        let email = format!("{}@example.com", unique("user"));
-        let account = |password: &str| json!({ "email": email, "password": password });
-        once(&market.anyone, "/v1/users", &account("correct horse"), &account("another one"), &[]).await;
-        let token = market.mailbox.confirmation_token(&email).await;
-        assert_eq!(market.mailbox.to(&email).len(), 1, "one link");
-        let confirm = json!({ "token": token });
-        once(&market.anyone, "/v1/users/confirm", &confirm, &json!({ "token": "another" }), &[]).await;
-        let session = market.anyone.post("/v1/sessions", account("correct horse")).await.must_be(200);
-        let user = market.anyone.with_token(&text(&session["access_token"]));
-
+        let user = market.register().await.api;
         let wish = json!({ "third_party": "shop", "note": "a wish" });
         let placed = once(&user, "/v1/requests", &wish, &json!({ "third_party": "shop" }), &[]).await;
         assert_eq!(user.get("/v1/requests").await.must_be(200)["items"].as_array().unwrap().len(), 1);
@@ -72,6 +65,24 @@ async fn every_post_that_is_repeated_is_done_once() {
         assert_eq!((entries(&view, "offer.answered").len(), entries(&view, "offer.noted").len()), (2, 0));
         once(&user, &format!("/v1/requests/{id}/cancel"), &json!({}), &json!({ "a": 1 }), &[]).await;
         assert_eq!(entries(&market.request(&id).await, "request.cancelled").len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_registers_twice_has_one_account() {
+    in_both_modes(async |market| {
+        let email = format!("{}@example.com", unique("user"));
+        let account = |password: &str| json!({ "email": email, "password": password });
+        once(&market.anyone, "/v1/users", &account("correct horse"), &account("another one"), &[]).await;
+        let token = market.mailbox.confirmation_token(&email).await;
+        assert_eq!(market.mailbox.to(&email).await.len(), 1, "one link");
+        let confirm = json!({ "token": token });
+        once(&market.anyone, "/v1/users/confirm", &confirm, &json!({ "token": "another" }), &[]).await;
+        // Sessions take no key.
+        for body in [account("correct horse"), json!({ "password": "correct horse", "email": email })] {
+            market.anyone.post_once("session", "/v1/sessions", &body).await.must_be(200);
+        }
     })
     .await;
 }
@@ -101,7 +112,7 @@ async fn a_repeated_call_to_the_inbox_is_answered_as_the_first_was() {
             };
             assert_eq!(words, [word.as_str(); 3]);
         }
-        // Leases and sessions take no key: a lease that is repeated is another lease.
+        // Leases take no key: one that is repeated is another lease.
         let id = user.place(json!({ "third_party": "shop" })).await;
         market.routed(&id).await;
         let lease = json!({});
@@ -109,10 +120,6 @@ async fn a_repeated_call_to_the_inbox_is_answered_as_the_first_was() {
         let second = party.api.post_once("lease", "/v1/inbox/lease", &lease).await.must_be(200);
         assert_eq!(first["offers"].as_array().unwrap().len(), 1);
         assert_eq!(second["offers"], json!([]));
-        let sign_in = json!({ "email": user.email, "password": user.password });
-        for body in [&sign_in, &json!({ "password": user.password, "email": user.email })] {
-            market.anyone.post_once("session", "/v1/sessions", body).await.must_be(200);
-        }
     })
     .await;
 }
@@ -120,7 +127,7 @@ async fn a_repeated_call_to_the_inbox_is_answered_as_the_first_was() {
 #[tokio::test]
 async fn a_repeated_replay_is_one_replay() {
     in_both_modes(async |market| {
-        let server = PartyServer::always(Reply::status(404)).await;
+        let server = PartyServer::always(Reply::never_again()).await;
         market.join_pushed("shop", &server.url("/hook")).await;
         let user = market.register().await;
         let id = user.place(json!({ "third_party": "shop" })).await;
@@ -182,20 +189,23 @@ async fn what_comes_at_the_same_time_is_done_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_first_is_running_the_others_are_told_so() {
-    let market = TestGateway::start().await;
-    // Hashing passwords takes its turn; those who are before them keep the first one running.
-    let account = |name: &str| json!({ "email": format!("{name}@example.com"), "password": "correct horse" });
-    let queue = join_all((0..30).map(|number| market.anyone.post("/v1/users", account(&format!("before-{number}")))));
-    let body = account("queued");
-    let same = join_all((0..10).map(|_| market.anyone.post_once("one-key", "/v1/users", &body)));
-    let (before, answers) = futures::join!(queue, same);
-    assert!(before.iter().all(|answer| answer.status == 201));
-    let (done, running): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
-    assert!(!done.is_empty() && !running.is_empty(), "{answers:?}");
-    for answer in running {
-        // What is in the way is no state of anything.
-        assert!(answer.refused(409)["current_status"].is_null());
-    }
-    let again = market.anyone.post_once("one-key", "/v1/users", &body).await.must_be(201);
-    assert!(done.iter().all(|answer| answer.json() == again));
+    on_a_good_day(Setup::default(), async |market| {
+        // Hashing passwords takes its turn; those who are before them keep the first one running.
+        let account = |name: &str| json!({ "email": format!("{name}@example.com"), "password": "correct horse" });
+        let queue =
+            join_all((0..30).map(|number| market.anyone.post("/v1/users", account(&format!("before-{number}")))));
+        let body = account("queued");
+        let same = join_all((0..10).map(|_| market.anyone.post_once("one-key", "/v1/users", &body)));
+        let (before, answers) = futures::join!(queue, same);
+        assert!(before.iter().all(|answer| answer.status == 201));
+        let (done, running): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+        assert!(!done.is_empty() && !running.is_empty(), "{answers:?}");
+        for answer in running {
+            // What is in the way is no state of anything.
+            assert!(answer.refused(409)["current_status"].is_null());
+        }
+        let again = market.anyone.post_once("one-key", "/v1/users", &body).await.must_be(201);
+        assert!(done.iter().all(|answer| answer.json() == again));
+    })
+    .await;
 }

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tests::{
-    ClosedDoor, Party, PartyServer, Reply, TestGateway, User, eventually, in_both_modes,
+    ClosedDoor, Party, PartyServer, Reply, User, eventually,
     market::{delivery_of, entries, offer_of, text},
 };
+
+use crate::place::{TestGateway, in_both_modes};
 
 /// A party that polls, with this many offers in its inbox; their requests and themselves, the oldest first.
 async fn with_offers(market: &TestGateway, user: &User, count: usize) -> (Party, Vec<String>, Vec<String>) {
@@ -160,7 +162,7 @@ async fn two_programs_of_one_party_never_lease_the_same() {
 #[tokio::test]
 async fn a_push_that_failed_for_good_is_picked_up_by_polling() {
     in_both_modes(async |market| {
-        let server = PartyServer::always(Reply::status(404)).await;
+        let server = PartyServer::always(Reply::never_again()).await;
         let party = market.join_pushed("shop", &server.url("/hook")).await;
         let user = market.register().await;
         let id = user.place(json!({ "third_party": "shop" })).await;

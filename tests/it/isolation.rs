@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use standalone::gateway::Options;
-use tests::{
-    ClosedDoor, PartyServer, Reply, gateway::Setup, in_both_modes, market::offer_of, modes::in_both_modes_with,
-};
+use tests::{ClosedDoor, PartyServer, Reply, market::offer_of};
+
+use crate::place::{Setup, in_both_modes, in_both_modes_with};
 
 /// How long the slow party takes; a push may take 5 s.
 const SLOW: Duration = Duration::from_millis(4_900);

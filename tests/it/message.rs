@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use tests::{
     Answer, PartyServer, Received, Reply,
     clock::seconds_since_1970,
-    in_both_modes,
     market::{delivery_of, text},
 };
+
+use crate::place::in_both_modes;
 
 #[tokio::test]
 async fn a_pushed_message_has_this_shape_and_these_headers() {

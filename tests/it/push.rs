@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::{
-    ClosedDoor, PartyServer, Reply, TestGateway, User,
-    gateway::Setup,
-    in_both_modes,
+    ClosedDoor, PartyServer, Reply, User,
     market::{entries, offer_of, text},
-    modes::in_both_modes_with,
     token_server::{bearer, token_server},
 };
+
+use crate::place::{Setup, TestGateway, in_both_modes, in_both_modes_with};
 
 /// Addresses a request to a party and waits until it is delivered; answers the attempts that it took.
 async fn deliver(market: &TestGateway, user: &User, party: &str) -> Vec<Value> {
@@ -72,10 +71,8 @@ async fn each_kind_of_credential_is_sent_as_it_was_set_and_never_shown() {
         assert!(asked.body.contains("grant_type=client_credentials"), "{}", asked.body);
 
         // Nor is a credential stored in clear text.
-        for file in ["marketplace.db", "marketplace.db-wal"] {
-            let bytes = std::fs::read(market.file(file)).unwrap_or_default();
-            assert!(!bytes.windows(9).any(|window| window == b"hush hush"), "{file}");
-        }
+        let stored = market.stored_bytes().await;
+        assert!(!stored.windows(9).any(|window| window == b"hush hush"));
     })
     .await;
 }

@@ -3,9 +3,11 @@
 use futures::future::join_all;
 use serde_json::json;
 use tests::{
-    PartyServer, Reply, in_both_modes,
+    PartyServer, Reply,
     market::{entries, offered_to},
 };
+
+use crate::place::in_both_modes;
 
 #[tokio::test]
 async fn a_request_reaches_those_whose_filter_matches_and_nobody_else() {

@@ -5,11 +5,13 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tests::{
-    Party, PartyServer, Reply, TestGateway,
+    Party, PartyServer, Reply,
     clock::http_date,
-    eventually, in_both_modes,
+    eventually,
     market::{entries, offer_of, text},
 };
+
+use crate::place::{TestGateway, in_both_modes};
 
 async fn join(market: &TestGateway, id: &str, url: &str, transport: &str) -> Party {
     let party = market.join(id).await;

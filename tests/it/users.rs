@@ -2,73 +2,82 @@
 
 use futures::future::join_all;
 use serde_json::json;
-use tests::{Caller, TestGateway, market::text, unique};
+use tests::{Caller, market::text, unique};
+
+use crate::place::{Setup, TestGateway, on_a_good_day};
 
 #[tokio::test]
 async fn somebody_registers_signs_in_and_reads_their_profile() {
-    let market = TestGateway::start().await;
-    let (email, password) = (format!("{}@Example.com", unique("Ann")), "correct horse");
-    let body = json!({ "email": email, "password": password, "name": "Ann", "phone": "+15551234567" });
-    let registered = market.anyone.post("/v1/users", body).await.must_be(201);
-    assert!(text(&registered["id"]).starts_with("usr_"));
+    on_a_good_day(Setup::default(), async |market| {
+        let (email, password) = (format!("{}@Example.com", unique("Ann")), "correct horse");
+        let body = json!({ "email": email, "password": password, "name": "Ann", "phone": "+15551234567" });
+        let registered = market.anyone.post("/v1/users", body).await.must_be(201);
+        assert!(text(&registered["id"]).starts_with("usr_"));
 
-    // The address is one account however it is written.
-    let sign_in = json!({ "email": email.to_uppercase(), "password": password });
-    let answer = market.anyone.post("/v1/sessions", sign_in).await;
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let session = answer.must_be(200);
-    assert!(session["expires_in"].as_u64().unwrap() > 0);
-    let ann = market.anyone.with_token(&text(&session["access_token"]));
-    let profile = ann.get("/v1/users/me").await.must_be(200);
-    assert_eq!(profile["id"], registered["id"]);
-    assert_eq!(profile["email"], email.to_lowercase());
-    assert_eq!(profile["notifications"], json!({ "email": true, "sms": false }));
-    assert!(profile["confirmed_at"].is_null());
-    assert!(!profile.to_string().contains("argon2"));
+        // The address is one account however it is written.
+        let sign_in = json!({ "email": email.to_uppercase(), "password": password });
+        let answer = market.anyone.post("/v1/sessions", sign_in).await;
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let session = answer.must_be(200);
+        assert!(session["expires_in"].as_u64().unwrap() > 0);
+        let ann = market.anyone.with_token(&text(&session["access_token"]));
+        let profile = ann.get("/v1/users/me").await.must_be(200);
+        assert_eq!(profile["id"], registered["id"]);
+        assert_eq!(profile["email"], email.to_lowercase());
+        assert_eq!(profile["notifications"], json!({ "email": true, "sms": false }));
+        assert!(profile["confirmed_at"].is_null());
+        assert!(!profile.to_string().contains("argon2"));
 
-    let change = json!({ "name": null, "notifications": { "email": false, "sms": true } });
-    let changed = ann.patch("/v1/users/me", change).await.must_be(200);
-    assert!(changed["name"].is_null());
-    assert_eq!(changed["phone"], "+15551234567", "what is not given stays");
-    assert_eq!(ann.get("/v1/users/me").await.must_be(200), changed);
-    for stranger in [json!({ "email": "other@example.com" }), json!({ "test_account": true }), json!({ "id": "x" })] {
-        ann.patch("/v1/users/me", stranger).await.refused(422);
-    }
+        let change = json!({ "name": null, "notifications": { "email": false, "sms": true } });
+        let changed = ann.patch("/v1/users/me", change).await.must_be(200);
+        assert!(changed["name"].is_null());
+        assert_eq!(changed["phone"], "+15551234567", "what is not given stays");
+        assert_eq!(ann.get("/v1/users/me").await.must_be(200), changed);
+        for stranger in [json!({ "email": "other@example.com" }), json!({ "test_account": true }), json!({ "id": "x" })]
+        {
+            ann.patch("/v1/users/me", stranger).await.refused(422);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_address_is_one_account() {
-    let market = TestGateway::start().await;
-    let user = market.register().await;
-    let again = json!({ "email": user.email, "password": "another password" });
-    market.anyone.post("/v1/users", again.clone()).await.refused(409);
-    market.anyone.post("/v1/sessions", again).await.refused(401);
+    on_a_good_day(Setup::default(), async |market| {
+        let user = market.register().await;
+        let again = json!({ "email": user.email, "password": "another password" });
+        market.anyone.post("/v1/users", again.clone()).await.refused(409);
+        market.anyone.post("/v1/sessions", again).await.refused(401);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn who_guesses_passwords_is_slowed_down_and_learns_nothing() {
-    let market = TestGateway::start().await;
-    let user = market.register().await;
-    let nobody = format!("{}@example.com", unique("nobody"));
-    // Like for an account, so for one that does not exist.
-    for email in [&user.email, &nobody] {
-        let guess = json!({ "email": email, "password": "a wrong guess" });
-        let tries = join_all((0..20).map(|_| market.anyone.post("/v1/sessions", guess.clone()))).await;
-        let (wrong, slowed): (Vec<_>, Vec<_>) = tries.iter().partition(|answer| answer.status == 401);
-        assert!(!wrong.is_empty() && !slowed.is_empty(), "{tries:?}");
-        for answer in wrong {
-            assert_eq!(answer.refused(401)["detail"], "unknown account or wrong password");
+    on_a_good_day(Setup::default(), async |market| {
+        let user = market.register().await;
+        let nobody = format!("{}@example.com", unique("nobody"));
+        // Like for an account, so for one that does not exist.
+        for email in [&user.email, &nobody] {
+            let guess = json!({ "email": email, "password": "a wrong guess" });
+            let tries = join_all((0..20).map(|_| market.anyone.post("/v1/sessions", guess.clone()))).await;
+            let (wrong, slowed): (Vec<_>, Vec<_>) = tries.iter().partition(|answer| answer.status == 401);
+            assert!(!wrong.is_empty() && !slowed.is_empty(), "{tries:?}");
+            for answer in wrong {
+                assert_eq!(answer.refused(401)["detail"], "unknown account or wrong password");
+            }
+            for answer in slowed {
+                answer.refused(429);
+                assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+            }
         }
-        for answer in slowed {
-            answer.refused(429);
-            assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
-        }
-    }
-    // Other accounts are not slowed down, and this one is not locked for good.
-    market.register().await;
-    let right = json!({ "email": user.email, "password": user.password });
-    tests::eventually("who knows the password gets in", async || {
-        (market.anyone.post("/v1/sessions", right.clone()).await.status == 200).then_some(())
+        // Other accounts are not slowed down, and this one is not locked for good.
+        market.register().await;
+        let right = json!({ "email": user.email, "password": user.password });
+        tests::eventually("who knows the password gets in", async || {
+            (market.anyone.post("/v1/sessions", right.clone()).await.status == 200).then_some(())
+        })
+        .await;
     })
     .await;
 }
@@ -170,9 +179,11 @@ async fn each_kind_of_caller_has_its_own_doors() {
 
 #[tokio::test]
 async fn tokens_are_verified_with_the_published_keys() {
-    let market = TestGateway::start().await;
-    let keys = market.anyone.get("/.well-known/jwks.json").await.must_be(200);
-    let [key] = &keys["keys"].as_array().unwrap()[..] else { panic!("one key") };
-    assert_eq!((&key["kty"], &key["crv"]), (&json!("OKP"), &json!("Ed25519")));
-    assert!(key["x"].is_string() && key["kid"].is_string() && key["d"].is_null(), "no private part: {key}");
+    on_a_good_day(Setup::default(), async |market| {
+        let keys = market.anyone.get("/.well-known/jwks.json").await.must_be(200);
+        let [key] = &keys["keys"].as_array().unwrap()[..] else { panic!("one key") };
+        assert_eq!((&key["kty"], &key["crv"]), (&json!("OKP"), &json!("Ed25519")));
+        assert!(key["x"].is_string() && key["kid"].is_string() && key["d"].is_null(), "no private part: {key}");
+    })
+    .await;
 }

@@ -1,10 +1,9 @@
 //! A third party sees its own offers and nothing from which it could learn of others (DESIGN section 4, invariant 7).
 
 use serde_json::json;
-use tests::{
-    in_both_modes,
-    market::{delivery_of, entries, offered_to},
-};
+use tests::market::{delivery_of, entries, offered_to};
+
+use crate::place::in_both_modes;
 
 #[tokio::test]
 async fn a_party_sees_its_own_part_of_a_request() {

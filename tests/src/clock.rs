@@ -2,14 +2,20 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The time.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the gateway under test reads the real time, too")]
+pub fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Seconds since 1970.
 ///
 /// # Panics
 /// Before 1970.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the gateway under test reads the real time, too")]
 pub fn seconds_since_1970() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than that").as_secs()
+    now().duration_since(UNIX_EPOCH).expect("it is later than that").as_secs()
 }
 
 /// The time this much from now as an HTTP-date (RFC 9110 section 5.6.7), to the second below.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs,
     ops::Deref,
     path::{Path, PathBuf},
     time::Duration,
@@ -106,6 +107,18 @@ impl TestGateway {
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Everything that it has stored, as it lies there.
+    ///
+    /// # Panics
+    /// When it has stored nothing.
+    #[expect(clippy::unused_async, reason = "a store that is elsewhere has to be asked")]
+    pub async fn stored_bytes(&self) -> Vec<u8> {
+        let mut bytes = fs::read(self.file("marketplace.db")).expect("a database");
+        // Not there once all of it is in the database.
+        bytes.extend(fs::read(self.file("marketplace.db-wal")).unwrap_or_default());
+        bytes
     }
 
     /// Drains and stops it; answers its folder.

@@ -15,6 +15,7 @@ pub mod modes;
 pub mod names;
 pub mod party_server;
 pub mod process;
+pub mod stack;
 mod surroundings;
 pub mod token_server;
 
@@ -28,4 +29,5 @@ pub use self::{
     names::unique,
     party_server::{ClosedDoor, PartyServer, Received, Reply},
     process::ServerProcess,
+    stack::Stack,
 };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::{Answer, Caller, eventually, mailbox::Mailbox, unique};
+use crate::{Answer, Caller, eventually, mailbox::Mailbox, stack::Pool, unique};
 
 /// A running gateway, wherever it runs.
 #[derive(Clone, Debug)]
@@ -15,6 +15,17 @@ pub struct Market {
     pub operator: Caller,
     /// What was written to people.
     pub mailbox: Mailbox,
+    people: People,
+}
+
+/// Where people have their accounts.
+#[derive(Clone, Debug)]
+pub(crate) enum People {
+    /// With the gateway itself.
+    Here,
+    /// In a Cognito pool: whoever is in it has confirmed their address. The platform has a transport of its own, which
+    /// the pushes that flows wait for do not take.
+    Pool(Pool),
 }
 
 /// A third party, with its key for `prod`.
@@ -26,6 +37,8 @@ pub struct Party {
     pub key: String,
     /// Its program, with that key.
     pub api: Caller,
+    /// How messages are pushed to it when it does not say.
+    transport: Option<&'static str>,
 }
 
 /// A user who has signed in.
@@ -45,9 +58,14 @@ impl Market {
     /// The gateway at this address, without a slash at the end, with this data folder.
     #[must_use]
     pub fn new(base: &str, operator_token: &str, data_dir: &Path) -> Self {
+        Self::with_people(base, operator_token, Mailbox::of(data_dir), People::Here)
+    }
+
+    /// The gateway at this address, whose people and mails are elsewhere.
+    pub(crate) fn with_people(base: &str, operator_token: &str, mailbox: Mailbox, people: People) -> Self {
         let anyone = Caller::nobody(base);
         let operator = anyone.with_token(operator_token);
-        Self { anyone, operator, mailbox: Mailbox::of(data_dir) }
+        Self { anyone, operator, mailbox, people }
     }
 
     /// The operator lets a third party in that may see everything. It has no filter and polls.
@@ -65,7 +83,11 @@ impl Market {
         }
         let joined = self.operator.post("/v1/third-parties", body).await.must_be(201);
         let key = joined["api_key"].as_str().expect("the first key is shown").to_owned();
-        Party { id, api: self.anyone.with_key(&key), key }
+        let transport = match self.people {
+            People::Here => None,
+            People::Pool(_) => Some("direct"),
+        };
+        Party { id, api: self.anyone.with_key(&key), key, transport }
     }
 
     /// Lets a third party in to whom messages are pushed, without credentials.
@@ -82,8 +104,11 @@ impl Market {
         self.anyone.with_key(key["api_key"].as_str().expect("the key is shown"))
     }
 
-    /// Somebody registers and signs in; their address is not confirmed.
+    /// Somebody registers and signs in. Where they have their account with the gateway, their address is not confirmed.
     pub async fn register(&self) -> User {
+        if let People::Pool(pool) = &self.people {
+            return self.signed_in(pool).await;
+        }
         let email = format!("{}@example.com", unique("user"));
         let password = unique("correct horse battery staple");
         let body = json!({ "email": email, "password": password });
@@ -95,10 +120,20 @@ impl Market {
 
     /// Somebody registers, signs in and follows the link that shows that the address is theirs.
     pub async fn register_confirmed(&self) -> User {
+        if let People::Pool(pool) = &self.people {
+            return self.signed_in(pool).await;
+        }
         let user = self.register().await;
         let token = self.mailbox.confirmation_token(&user.email).await;
         self.anyone.post("/v1/users/confirm", json!({ "token": token })).await.must_be(204);
         user
+    }
+
+    async fn signed_in(&self, pool: &Pool) -> User {
+        let person = pool.person().await;
+        let api = self.anyone.with_token(&person.token);
+        let profile = api.get("/v1/users/me").await.must_be(200);
+        User { id: text(&profile["id"]), email: person.email, password: person.password, api }
     }
 
     /// A request as the operator sees it.
@@ -145,6 +180,9 @@ impl Party {
         body["mode"] = "push".into();
         if body["auth"].is_null() {
             body["auth"] = json!({ "type": "none" });
+        }
+        if let Some(transport) = self.transport.filter(|_| body["transport"].is_null()) {
+            body["transport"] = transport.into();
         }
         self.api.put("/v1/me/delivery", body).await.must_be(200)
     }

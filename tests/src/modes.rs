@@ -10,6 +10,11 @@ use crate::{TestGateway, gateway::Setup};
 /// Which mischief is done; the same in every run, so that a failure comes again.
 const SEED: u64 = 0x0005_eed5_eed5;
 
+/// Plays a scenario on one gateway, whose bus behaves.
+pub async fn on_a_good_day(setup: Setup, scenario: impl AsyncFn(TestGateway)) {
+    scenario(setup.start().await).await;
+}
+
 /// Plays a scenario on two gateways at the same time: one whose bus behaves, and one whose bus does not.
 pub async fn in_both_modes(scenario: impl AsyncFn(TestGateway)) {
     in_both_modes_with(Setup::default(), scenario).await;

@@ -111,6 +111,12 @@ impl Reply {
         Self::new(Kind::Answer { status, headers: String::new(), body: String::new() })
     }
 
+    /// Wants to be called again when it is too late for every message: what either transport gives up at once.
+    #[must_use]
+    pub fn never_again() -> Self {
+        Self::status(503).header("retry-after", "90000")
+    }
+
     /// Answers 200 with a JSON body.
     #[must_use]
     pub fn json(body: &Value) -> Self {

@@ -33,10 +33,24 @@ pub(crate) fn aws_client() -> &'static Path {
 
 /// The `DynamoDB` engine: `MARKETPLACE_TEST_DYNAMODB`, as `cargo xtask test` sets it, or else what it has installed.
 pub(crate) fn dynamodb_server() -> PathBuf {
-    let server = variable("MARKETPLACE_TEST_DYNAMODB")
-        .map_or_else(|| Path::new(ROOT).join("target/tools/bin/dynoxide"), PathBuf::from);
-    assert!(server.exists(), "{server:?} is installed by `cargo xtask test`");
-    server
+    installed("MARKETPLACE_TEST_DYNAMODB", "target/tools/bin/dynoxide")
+}
+
+/// The emulator of AWS: `MARKETPLACE_TEST_EMULATOR`, as `cargo xtask test` sets it, or else what it has installed.
+pub(crate) fn emulator() -> PathBuf {
+    installed("MARKETPLACE_TEST_EMULATOR", "target/venv-emulator/bin/ministack")
+}
+
+/// The folder of the packaged stack: `MARKETPLACE_TEST_STACK`, as `cargo xtask test` sets it, or else what it has made.
+pub(crate) fn stack_folder() -> PathBuf {
+    installed("MARKETPLACE_TEST_STACK", "target/lambda")
+}
+
+/// What a variable names, or else this path in the workspace.
+fn installed(name: &str, path: &str) -> PathBuf {
+    let found = variable(name).map_or_else(|| Path::new(ROOT).join(path), PathBuf::from);
+    assert!(found.exists(), "{found:?} is made by `cargo xtask test`");
+    found
 }
 
 /// The client in the folder where `cargo xtask test` installs it, made here when it is not there yet.

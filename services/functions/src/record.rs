@@ -7,8 +7,8 @@ mod dead_letter;
 use std::sync::Arc;
 
 use aws_lambda_events::{
-    cloudwatch_logs::LogsEvent,
-    sqs::{SqsBatchResponse, SqsEvent},
+    cloudwatch_logs::AwsLogs,
+    sqs::{SqsBatchResponse, SqsEvent, SqsMessage},
 };
 use marketplace_core::ports::Clock;
 use platform_aws::Aws;
@@ -24,15 +24,21 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
 }
 
-/// What wakes the recorder.
+/// What wakes the recorder: one of the two.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub enum Wake {
-    /// Dead letters of managed routes.
-    DeadLetters(SqsEvent),
+pub struct Wake {
+    /// Dead letters of managed routes, from their queue.
+    #[serde(rename = "Records", default)]
+    dead_letters: Option<Vec<SqsMessage>>,
     /// Records of the bus's log.
-    BusLog(Box<LogsEvent>),
+    #[serde(rename = "awslogs", default)]
+    bus_log: Option<AwsLogs>,
 }
+
+/// It was woken with something else.
+#[derive(Debug, thiserror::Error)]
+#[error("neither dead letters nor a log")]
+struct Neither;
 
 /// What it answers.
 #[derive(Debug, Serialize)]
@@ -49,11 +55,14 @@ pub enum Answer {
 /// # Errors
 /// Some of the log's records were not recorded; they are brought again.
 pub async fn handle(wake: Wake, deps: &Deps) -> Result<Answer, Failure> {
-    match wake {
-        Wake::DeadLetters(batch) => {
+    let mut batch = SqsEvent::default();
+    match (wake.dead_letters, wake.bus_log) {
+        (Some(messages), _) => {
+            batch.records = messages;
             let handled = sqs::handle(&batch, |message| dead_letter::record(message, deps));
             Ok(Answer::DeadLetters(handled.await))
         }
-        Wake::BusLog(records) => bus_log::record(&records, deps).await.map(Answer::BusLog),
+        (None, Some(log)) => bus_log::record(&log.data, deps).await.map(Answer::BusLog),
+        (None, None) => Err(Neither.into()),
     }
 }

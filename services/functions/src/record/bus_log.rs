@@ -1,7 +1,7 @@
 //! Records of the bus's log (EventBridge User Guide, "Amazon EventBridge event bus log schema"): without details, so they
 //! speak of events by their ids alone.
 
-use aws_lambda_events::cloudwatch_logs::LogsEvent;
+use aws_lambda_events::cloudwatch_logs::LogData;
 use futures::future::join_all;
 use jiff::SignedDuration;
 use marketplace_core::{
@@ -51,8 +51,7 @@ struct TooEarly;
 ///
 /// # Errors
 /// Some of it was not recorded.
-pub(super) async fn record(event: &LogsEvent, deps: &Deps) -> Result<(), Failure> {
-    let data = &event.aws_logs.data;
+pub(super) async fn record(data: &LogData, deps: &Deps) -> Result<(), Failure> {
     if data.message_type != RECORDS {
         return Ok(());
     }

@@ -1,0 +1,54 @@
+//! The router behind its queue.
+
+use event_schema::{id::RequestId, names};
+use functions::router;
+use marketplace_core::{lifecycle::OfferState, ports::RequestStore as _};
+use request_router::{Bus, Deps, Managed};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    payload::{event, failed, sqs},
+    world::{World, push},
+};
+
+fn deps(world: &World) -> Deps<platform_aws::Aws> {
+    Deps { store: world.store.clone(), clock: world.parts().clock, bus: Bus::Shared, managed: Managed::HandedOver }
+}
+
+/// The article's own event, on the bus from outside.
+fn from_outside() -> Value {
+    json!({ "user_id": "123456789", "request_status": "new", "category": "books", "requests1": "a book" })
+}
+
+#[tokio::test]
+async fn a_request_from_the_bus_becomes_offers_and_what_cannot_be_read_fails_alone() {
+    let world = World::new().await;
+    world.join("books", &push("https://books.example/", &json!({ "transport": "managed" }))).await;
+    world.join("pens", &json!({ "mode": "poll" })).await;
+    let asked = event(names::SOURCE_MARKET, names::REQUESTS, &from_outside());
+    let batch = sqs(&[&asked, "no event", &asked, "{}"]);
+    let response = router::handle(&batch, &deps(&world)).await;
+    assert_eq!(failed(&response), ["message-1", "message-3"]);
+    let id: Uuid = "6a7e8feb-b491-4cf7-a9f1-bf3703467718".parse().unwrap();
+    let record = world.store.request(RequestId(id), false).await.unwrap().unwrap();
+    let mut states: Vec<_> = record.offers.iter().map(|offer| (offer.party.as_str(), offer.state)).collect();
+    states.sort_unstable();
+    assert_eq!(states, [("books", OfferState::Sent), ("pens", OfferState::Pending)]);
+}
+
+#[tokio::test]
+async fn who_writes_events_in_our_name_gets_nothing_offered() {
+    let world = World::new().await;
+    world.join("pens", &json!({ "mode": "poll" })).await;
+    let request = world.asked().await;
+    let mut detail = from_outside();
+    detail["metadata"] = json!({
+        "event_id": Uuid::from_u128(5), "version": 1, "sequence": 1, "correlation_id": request.to_string(),
+        "environment": "prod", "occurred_at": "2026-11-21T18:43:48Z",
+    });
+    let forged = event(names::SOURCE_MARKET, names::REQUESTS, &detail);
+    let response = router::handle(&sqs(&[&forged]), &deps(&world)).await;
+    assert_eq!(failed(&response), ["message-0"], "it goes to the dead letters");
+    assert!(world.store.request(request, false).await.unwrap().unwrap().offers.is_empty());
+}

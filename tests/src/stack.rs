@@ -1,0 +1,244 @@
+//! The stack of `infra/template.yaml`, deployed to an emulator of AWS that runs the real functions.
+
+mod between;
+mod emulator;
+mod observer;
+mod people;
+mod service;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    ops::Deref,
+};
+
+use data_encoding::BASE64;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+pub use self::{
+    between::{Between, Call, Fate},
+    emulator::{Emulator, REGION},
+    observer::Observer,
+    people::{Person, Pool},
+    service::Services,
+};
+use crate::{Market, aws::AwsClient, eventually, mailbox::Mailbox, market::People, surroundings};
+
+/// The stack's name, which is also its bus's.
+const NAME: &str = "marketplace";
+
+/// Where the template says that the zips are.
+const ARTEFACTS: &str = "marketplace-artefacts";
+
+/// A deployed stack. Calls go through the [`Market`] that it is; all of it is gone when this is dropped.
+pub struct Stack {
+    market: Market,
+    services: Services,
+    outputs: HashMap<String, String>,
+    emulator: Emulator,
+}
+
+/// How a stack is deployed.
+#[derive(Clone, Debug, Default)]
+pub struct Deployment {
+    parameters: BTreeMap<String, String>,
+    functions_call: Option<String>,
+}
+
+impl Deployment {
+    /// Sets a parameter of the template.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: &str) -> Self {
+        self.parameters.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Where functions call AWS, if not at the emulator itself.
+    #[must_use]
+    pub fn functions_call(mut self, endpoint: &str) -> Self {
+        self.functions_call = Some(endpoint.to_owned());
+        self
+    }
+
+    /// Starts an emulator and deploys.
+    pub async fn start(self) -> Stack {
+        let emulator = Emulator::start(self.functions_call.as_deref()).await;
+        self.deploy(emulator).await
+    }
+
+    /// Deploys to an emulator that runs.
+    ///
+    /// # Panics
+    /// When the emulator refuses the stack.
+    pub async fn deploy(self, emulator: Emulator) -> Stack {
+        let services = Services::at(&emulator.url());
+        upload(&services).await;
+        create(&services, self.parameters(&emulator)).await;
+        let outputs = outputs(&services).await;
+        let output = |name: &str| outputs.get(name).cloned().unwrap_or_else(|| panic!("no output {name}"));
+        let trigger = output("UserConfirmedName");
+        let pool = Pool::new(services.clone(), output("UserPoolId"), output("UserPoolClientId"), trigger);
+        let operator = pool.operator().await;
+        // The emulator tells APIs by the host's name.
+        let api = output("ApiUrl");
+        let api = api.trim_start_matches("https://").split('.').next().unwrap_or_default();
+        let base = format!("http://{api}.execute-api.localhost:{}", emulator.address().port());
+        let people = People::Pool(pool);
+        let market = Market::with_people(&base, &operator.token, Mailbox::of_services(services.clone()), people);
+        Stack { market, services, outputs, emulator }
+    }
+
+    fn parameters(&self, emulator: &Emulator) -> BTreeMap<String, String> {
+        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+        let parameters = [
+            ("Architecture", architecture),
+            ("PasswordSignIn", "true"),
+            ("AllowPrivateEndpoints", "true"),
+            ("CognitoEndpoint", &emulator.url()),
+            ("MailFrom", "notices@marketplace.example"),
+            ("MailIdentity", "marketplace.example"),
+        ];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        parameters.into_iter().chain(self.parameters.clone()).collect()
+    }
+}
+
+impl Stack {
+    /// Deploys the stack as it is by default.
+    pub async fn start() -> Self {
+        Deployment::default().start().await
+    }
+
+    /// AWS's services in its account.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// One of its outputs.
+    ///
+    /// # Panics
+    /// When it has no such output.
+    #[must_use]
+    pub fn output(&self, name: &str) -> &str {
+        self.outputs.get(name).unwrap_or_else(|| panic!("no output {name}"))
+    }
+
+    /// The emulator.
+    #[must_use]
+    pub fn emulator(&self) -> &Emulator {
+        &self.emulator
+    }
+
+    /// Invokes one of its functions, such as `clock`, with this event.
+    ///
+    /// # Errors
+    /// What it failed with.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, Value> {
+        self.services.invoke(&format!("{NAME}-{function}"), event).await
+    }
+
+    /// Everything in its table, as it lies there.
+    ///
+    /// # Panics
+    /// When the table is not what a table is.
+    pub async fn stored_bytes(&self) -> Vec<u8> {
+        let mut scan = json!({ "TableName": self.output("TableName") });
+        let mut bytes = vec![];
+        loop {
+            let page = self.services.json("dynamodb", "DynamoDB_20120810.Scan", &scan).await;
+            for item in page["Items"].as_array().expect("items") {
+                for value in item.as_object().expect("a row").values() {
+                    let (kind, value) = value.as_object().and_then(|typed| typed.iter().next()).expect("a value");
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    bytes.extend(match kind.as_str() {
+                        "B" => BASE64.decode(text.as_bytes()).expect("BASE64"),
+                        _ => text.into_bytes(),
+                    });
+                }
+            }
+            if page["LastEvaluatedKey"].is_null() {
+                return bytes;
+            }
+            scan["ExclusiveStartKey"] = page["LastEvaluatedKey"].clone();
+        }
+    }
+
+    /// The real `aws` client, aimed at its account.
+    #[must_use]
+    pub fn aws(&self) -> AwsClient {
+        AwsClient::new(&self.emulator.url(), "test")
+    }
+}
+
+impl Deref for Stack {
+    type Target = Market;
+
+    fn deref(&self) -> &Market {
+        &self.market
+    }
+}
+
+async fn upload(services: &Services) {
+    let put = async |path: &str, bytes: Vec<u8>| {
+        let answer = services.rest("s3", Method::PUT, path, bytes).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    };
+    let bucket = format!(
+        "<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"
+    );
+    put(&format!("/{ARTEFACTS}"), bucket.into_bytes()).await;
+    let folder = surroundings::stack_folder();
+    for entry in fs::read_dir(&folder).expect("the packaged stack") {
+        let path = entry.expect("a file").path();
+        if path.is_file() {
+            let name = path.file_name().expect("a name").to_string_lossy();
+            put(&format!("/{ARTEFACTS}/{name}"), fs::read(&path).expect("a file")).await;
+        }
+    }
+}
+
+async fn create(services: &Services, parameters: BTreeMap<String, String>) {
+    let mut fields = vec![
+        ("Action".to_owned(), "CreateStack".to_owned()),
+        ("Version".to_owned(), "2010-05-15".to_owned()),
+        ("StackName".to_owned(), NAME.to_owned()),
+        ("TemplateURL".to_owned(), services.url(&format!("/{ARTEFACTS}/template.json"))),
+        ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
+        ("Capabilities.member.2".to_owned(), "CAPABILITY_AUTO_EXPAND".to_owned()),
+    ];
+    for (number, (name, value)) in (1..).zip(parameters) {
+        fields.push((format!("Parameters.member.{number}.ParameterKey"), name));
+        fields.push((format!("Parameters.member.{number}.ParameterValue"), value));
+    }
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    services.form("cloudformation", &fields).await;
+    eventually("the stack is deployed", async || {
+        let stack = describe(services, "DescribeStacks").await;
+        let state = between(&stack, "<StackStatus>", "</StackStatus>").next()?.to_owned();
+        if state.ends_with("_IN_PROGRESS") && !state.contains("ROLLBACK") {
+            return None;
+        }
+        if state != "CREATE_COMPLETE" {
+            panic!("the stack is {state}: {}", describe(services, "DescribeStackEvents").await);
+        }
+        Some(())
+    })
+    .await;
+}
+
+async fn outputs(services: &Services) -> HashMap<String, String> {
+    let stack = describe(services, "DescribeStacks").await;
+    let names = between(&stack, "<OutputKey>", "</OutputKey>");
+    names.zip(between(&stack, "<OutputValue>", "</OutputValue>")).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
+}
+
+async fn describe(services: &Services, action: &str) -> String {
+    services.form("cloudformation", &[("Action", action), ("Version", "2010-05-15"), ("StackName", NAME)]).await
+}
+
+/// What stands between these marks, every time that they come.
+fn between<'a>(text: &'a str, begin: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(begin).skip(1).filter_map(move |after| after.split(end).next())
+}

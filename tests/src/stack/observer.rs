@@ -1,0 +1,50 @@
+//! What is on the stack's bus, as a consumer sees it: a rule of its own, and a queue that nobody reads but this.
+
+use serde_json::{Value, json};
+
+use super::{REGION, Services, Stack};
+use crate::eventually;
+
+/// The account that everything is in.
+const ACCOUNT: &str = "000000000000";
+
+/// A queue of everything that came to the bus since this was made.
+#[derive(Clone, Debug)]
+pub struct Observer {
+    services: Services,
+    queue: String,
+}
+
+impl Observer {
+    /// Begins to observe.
+    pub async fn on(stack: &Stack) -> Self {
+        let services = stack.services().clone();
+        let queue = "observer";
+        services.json("sqs", "AmazonSQS.CreateQueue", &json!({ "QueueName": queue })).await;
+        let rule = json!({
+            "Name": queue, "EventBusName": stack.output("BusName"),
+            "EventPattern": json!({ "source": [{ "prefix": "com.marketplace." }] }).to_string(),
+        });
+        services.json("events", "AWSEvents.PutRule", &rule).await;
+        let target = json!({ "Id": "queue", "Arn": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}") });
+        let targets = json!({ "Rule": queue, "EventBusName": stack.output("BusName"), "Targets": [target] });
+        let put = services.json("events", "AWSEvents.PutTargets", &targets).await;
+        assert_eq!(put["FailedEntryCount"], 0, "{put}");
+        Self { services, queue: queue.to_owned() }
+    }
+
+    /// Every event so far, in the order in which they came; a repeat is there twice.
+    ///
+    /// # Panics
+    /// When something in the queue is no event.
+    pub async fn events(&self) -> Vec<Value> {
+        let messages = self.services.messages(&self.queue).await;
+        let body = |message: &Value| serde_json::from_str(message["Body"].as_str().expect("a body")).expect("an event");
+        messages.iter().map(body).collect()
+    }
+
+    /// Waits for an event that fits.
+    pub async fn event(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, async || self.events().await.into_iter().find(|event| fits(event))).await
+    }
+}
