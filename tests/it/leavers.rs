@@ -46,7 +46,10 @@ async fn what_waits_for_a_party_that_is_disabled_is_taken_back() {
         }
         for id in &waiting[1..] {
             let view = market.request(id).await;
-            assert_eq!((&view["status"], &offer_of(&view, "stayer").unwrap()["status"]), (&json!("offered"), &json!("pending")));
+            assert_eq!(
+                (&view["status"], &offer_of(&view, "stayer").unwrap()["status"]),
+                (&json!("offered"), &json!("pending"))
+            );
         }
         let view = market.request(&taken).await;
         assert_eq!(offer_of(&view, "leaver").unwrap()["status"], "accepted", "a promise stays");
