@@ -11,7 +11,7 @@ const FILES: [(&str, &str); 3] = [
 
 /// Flows that are not played, with their files.
 const FLOWS: &[(&str, &str)] = &[
-    ("aws_client::a_pattern_is_tried_as_aws_tries_it", "EventBridge tries patterns itself"),
+    ("aws_client::a_pattern_is_tried_as_aws_tries_it", "patterns are tried by EventBridge itself"),
     ("aws_client::a_wrong_secret_is_refused_and_nothing_is_put", "AWS checks signatures itself, and the emulator none"),
     ("aws_client::each_entry_has_its_own_result", "EventBridge takes any entry, and the router only what is a request"),
     ("idempotency::while_the_first_is_running_the_others_are_told_so", PEOPLE),

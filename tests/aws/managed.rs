@@ -14,15 +14,15 @@ async fn joined(stack: &Stack, id: &str, url: &str) -> Party {
     let party = stack.join(id).await;
     let auth = json!({ "type": "api-key", "name": "X-Party-Key", "value": "hush hush" });
     party.takes_pushes(json!({ "url": url, "transport": "managed", "auth": auth })).await;
-    eventually("its route is made", async || targets(stack, id).await.filter(|targets| *targets != json!([]))).await;
+    eventually("its route is made", async || (!targets(stack, id).await.is_empty()).then_some(())).await;
     party
 }
 
-/// The targets of a party's rule, if there is one.
-async fn targets(stack: &Stack, party: &str) -> Option<Value> {
+/// The targets of a party's rule; none when there is no rule.
+async fn targets(stack: &Stack, party: &str) -> Vec<Value> {
     let rule = json!({ "Rule": format!("marketplace-to-{party}-prod"), "EventBusName": stack.output("BusName") });
     let answer = stack.services().try_json("events", "AWSEvents.ListTargetsByRule", &rule).await;
-    (answer.status == 200).then(|| answer.json()["Targets"].clone())
+    answer.json()["Targets"].as_array().cloned().unwrap_or_default()
 }
 
 /// The event `marketplace delivery` about an offer.
@@ -89,6 +89,8 @@ async fn the_buss_log_shows_that_it_arrived() {
             "target_arn": "arn:aws:events:eu-west-1:000000000000:api-destination/marketplace-to-shop-prod/x",
             "total_attempts": 2, "target_duration_ms": 12,
         },
+        // The emulator takes a filter's pattern for words that have to be there; this is one of them.
+        "emulator": ".message_type",
     });
     let logs = stack.services();
     let group = "/aws/vendedlogs/events/event-bus/marketplace";
@@ -164,7 +166,7 @@ async fn a_party_that_moves_or_leaves_takes_its_route_along() {
     assert_eq!(new.received()[0].header("x-party-key"), None);
 
     party.api.put("/v1/me/delivery", json!({ "mode": "poll" })).await.must_be(200);
-    eventually("its route is gone", async || targets(&stack, "shop").await.is_none().then_some(())).await;
+    eventually("its route is gone", async || targets(&stack, "shop").await.is_empty().then_some(())).await;
     let id = user.place(json!({ "third_party": "shop" })).await;
     let view = stack.routed(&id).await;
     assert_eq!(offer_of(&view, "shop").unwrap()["status"], "pending");

@@ -19,13 +19,14 @@ async fn offered(market: &TestGateway, user: &User, parties: &[Party]) -> String
 }
 
 async fn pushed_parties(market: &TestGateway, server: &PartyServer, count: usize) -> Vec<Party> {
-    let joined = join_all((0..count).map(async |number| {
+    let mut parties = Vec::new();
+    for number in 0..count {
         let name = format!("party-{number}");
         let party = market.join_pushed(&name, &server.url(&format!("/{name}"))).await;
         party.wants_everything().await;
-        party
-    }));
-    joined.await
+        parties.push(party);
+    }
+    parties
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -153,6 +153,9 @@ async fn the_user_chooses_the_channels() {
         let party = market.join("shop").await;
         let user = market.register_confirmed().await;
         let number = "+15551234567";
+        user.api.patch("/v1/users/me", json!({ "phone": number })).await.must_be(200);
+        let token = market.mailbox.confirmation_token(number).await;
+        market.anyone.post("/v1/users/confirm", json!({ "token": token })).await.must_be(204);
         for (email, sms) in [(false, true), (true, true), (true, false)] {
             let change = json!({ "phone": number, "notifications": { "email": email, "sms": sms } });
             user.api.patch("/v1/users/me", change).await.must_be(200);

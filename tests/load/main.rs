@@ -9,6 +9,7 @@ mod generator;
 mod growth;
 mod http;
 mod idle;
+mod lambda;
 mod ledger;
 mod matching;
 mod people;
@@ -55,6 +56,9 @@ struct Arguments {
     /// A gateway's release binary; without one, it is built.
     #[arg(long)]
     gateway: Option<PathBuf>,
+    /// A folder of the functions' programs, built with the profile `lambda`; without one, they are built.
+    #[arg(long)]
+    functions: Option<PathBuf>,
     #[command(subcommand)]
     part: Option<Part>,
 }
@@ -73,6 +77,8 @@ enum Benchmark {
     Matching,
     /// Calls to a gateway that has stored much and to one that has stored little.
     Growth,
+    /// The functions on AWS: how soon they start, and how large they are.
+    Lambda,
 }
 
 /// What this program does in a process of its own.
@@ -81,12 +87,24 @@ enum Part {
     /// The plain forwarder.
     #[command(hide = true)]
     Forwarder(forwarder::Arguments),
+    /// A Lambda function that does nothing.
+    #[command(hide = true)]
+    Echo,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let runtime = match arguments.part {
+        // As the functions have it.
+        Some(Part::Echo) => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        Some(Part::Forwarder(_)) | None => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
+    };
+    let runtime = runtime.context("no runtime")?;
     match arguments.part {
+        Some(Part::Echo) => match runtime.block_on(lambda::echo()) {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(error) => Err(anyhow::anyhow!(error)),
+        },
         Some(Part::Forwarder(forwarder)) => {
             let ended = runtime.block_on(forwarder::run(forwarder)).map(|()| ExitCode::SUCCESS);
             runtime.shutdown_background();
@@ -102,11 +120,32 @@ fn main() -> anyhow::Result<ExitCode> {
     }
 }
 
+impl Arguments {
+    fn wants(&self, benchmark: Benchmark) -> bool {
+        self.benchmarks.is_empty() || self.benchmarks.iter().any(|wanted| [benchmark, Benchmark::All].contains(wanted))
+    }
+}
+
 async fn measure(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let wants = |benchmark| {
-        arguments.benchmarks.is_empty()
-            || arguments.benchmarks.iter().any(|wanted| [benchmark, Benchmark::All].contains(wanted))
-    };
+    let mut report = Report::default();
+    if arguments.wants(Benchmark::Matching) {
+        matching::run(&mut report)?;
+    }
+    let of_gateway = [Benchmark::Throughput, Benchmark::Fanout, Benchmark::Idle, Benchmark::Growth];
+    if of_gateway.into_iter().any(|benchmark| arguments.wants(benchmark)) {
+        measure_gateway(&arguments, &mut report).await?;
+    }
+    if arguments.wants(Benchmark::Lambda) {
+        let programs = match arguments.functions.clone() {
+            Some(programs) => programs,
+            None => lambda::programs().await?,
+        };
+        lambda::run(&programs, &mut report).await?;
+    }
+    Ok(if report.print() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn measure_gateway(arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
     let binary = match arguments.gateway.clone() {
         Some(binary) => binary,
         None => process::gateway_binary().await?,
@@ -117,21 +156,17 @@ async fn measure(arguments: Arguments) -> anyhow::Result<ExitCode> {
         rounds: arguments.rounds,
         callers: arguments.callers,
     };
-    let mut report = Report::default();
-    if wants(Benchmark::Matching) {
-        matching::run(&mut report)?;
+    if arguments.wants(Benchmark::Throughput) {
+        throughput::run(&binary, plan(1), report).await?;
     }
-    if wants(Benchmark::Throughput) {
-        throughput::run(&binary, plan(1), &mut report).await?;
+    if arguments.wants(Benchmark::Fanout) {
+        throughput::run(&binary, plan(10), report).await?;
     }
-    if wants(Benchmark::Fanout) {
-        throughput::run(&binary, plan(10), &mut report).await?;
+    if arguments.wants(Benchmark::Idle) {
+        idle::run(&binary, arguments.samples, report).await?;
     }
-    if wants(Benchmark::Idle) {
-        idle::run(&binary, arguments.samples, &mut report).await?;
+    if arguments.wants(Benchmark::Growth) {
+        growth::run(&binary, usize::try_from(arguments.stored)?, arguments.samples, report).await?;
     }
-    if wants(Benchmark::Growth) {
-        growth::run(&binary, usize::try_from(arguments.stored)?, arguments.samples, &mut report).await?;
-    }
-    Ok(if report.print() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 #[expect(clippy::expect_used, reason = "filters are made there and parse")]
 #[path = "../../shared/core/examples/match_growth/mixes.rs"]
-mod mixes;
+pub(crate) mod mixes;
 
 use std::{
     hint::black_box,

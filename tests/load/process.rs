@@ -95,7 +95,11 @@ impl Usage {
         Self::of(std::process::id())
     }
 
-    fn of(id: u32) -> anyhow::Result<Self> {
+    /// What a process has used so far.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(crate) fn of(id: u32) -> anyhow::Result<Self> {
         let folder = Path::new("/proc").join(id.to_string());
         let stat = fs::read_to_string(folder.join("stat"))?;
         let status = fs::read_to_string(folder.join("status"))?;

@@ -11,6 +11,8 @@ pub(crate) enum Unit {
     Times,
     /// Milliseconds.
     Milliseconds,
+    /// Millions of bytes.
+    Megabytes,
 }
 
 /// What DESIGN section 8 asks of a figure.
@@ -111,6 +113,7 @@ fn text(figure: f64, unit: Unit) -> String {
         Unit::Share => format!("{:.1} %", figure * 100.0),
         Unit::Times => format!("{figure:.2} x"),
         Unit::Milliseconds => format!("{figure:.2} ms"),
+        Unit::Megabytes => format!("{figure:.2} MB"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// How long a condition may take to come true; far longer than it ever should, for machines that are busy.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The longest pause between two looks.
 const LONGEST_PAUSE: Duration = Duration::from_millis(40);

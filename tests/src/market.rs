@@ -160,7 +160,13 @@ impl Market {
     /// Waits until a request looks like this to the operator.
     pub async fn until(&self, id: &str, what: impl std::fmt::Display, fits: impl Fn(&Value) -> bool) -> Value {
         let what = format!("{id}: {what}");
-        eventually(what, async || Some(self.request(id).await).filter(|view| fits(view))).await
+        let path = format!("/v1/requests/{id}");
+        eventually(what, async || {
+            let seen = self.operator.get(&path).await;
+            // One that came over the bus may not have been taken in yet.
+            (seen.status != 404).then(|| seen.must_be(200)).filter(|view| fits(view))
+        })
+        .await
     }
 }
 

@@ -10,11 +10,13 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs,
     ops::Deref,
+    time::Duration,
 };
 
 use data_encoding::BASE64;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 pub use self::{
     between::{Between, Call, Fate},
@@ -31,12 +33,26 @@ const NAME: &str = "marketplace";
 /// Where the template says that the zips are.
 const ARTEFACTS: &str = "marketplace-artefacts";
 
+/// Whose mail it is.
+const MAIL_IDENTITY: &str = "marketplace.example";
+
+/// The pause between two ticks of the clock, which are a minute apart on AWS: what is overdue is found within tests'
+/// patience.
+const TICK: Duration = Duration::from_secs(3);
+
 /// A deployed stack. Calls go through the [`Market`] that it is; all of it is gone when this is dropped.
 pub struct Stack {
     market: Market,
     services: Services,
     outputs: HashMap<String, String>,
+    ticking: JoinHandle<()>,
     emulator: Emulator,
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.ticking.abort();
+    }
 }
 
 /// How a stack is deployed.
@@ -74,6 +90,9 @@ impl Deployment {
     pub async fn deploy(self, emulator: Emulator) -> Stack {
         let services = Services::at(&emulator.url());
         upload(&services).await;
+        // Mail is sent by whom the account has verified; on AWS that is done once, before the stack.
+        let identity = json!({ "EmailIdentity": MAIL_IDENTITY }).to_string();
+        services.rest("ses", Method::POST, "/v2/email/identities", identity.into_bytes()).await.must_be(200);
         create(&services, self.parameters(&emulator)).await;
         let outputs = outputs(&services).await;
         let output = |name: &str| outputs.get(name).cloned().unwrap_or_else(|| panic!("no output {name}"));
@@ -86,7 +105,8 @@ impl Deployment {
         let base = format!("http://{api}.execute-api.localhost:{}", emulator.address().port());
         let people = People::Pool(pool);
         let market = Market::with_people(&base, &operator.token, Mailbox::of_services(services.clone()), people);
-        Stack { market, services, outputs, emulator }
+        let ticking = tokio::spawn(tick(services.clone()));
+        Stack { market, services, outputs, ticking, emulator }
     }
 
     fn parameters(&self, emulator: &Emulator) -> BTreeMap<String, String> {
@@ -96,8 +116,8 @@ impl Deployment {
             ("PasswordSignIn", "true"),
             ("AllowPrivateEndpoints", "true"),
             ("CognitoEndpoint", &emulator.url()),
-            ("MailFrom", "notices@marketplace.example"),
-            ("MailIdentity", "marketplace.example"),
+            ("MailFrom", &format!("notices@{MAIL_IDENTITY}")),
+            ("MailIdentity", MAIL_IDENTITY),
         ];
         let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
         parameters.into_iter().chain(self.parameters.clone()).collect()
@@ -177,6 +197,16 @@ impl Deref for Stack {
 
     fn deref(&self) -> &Market {
         &self.market
+    }
+}
+
+/// Has the clock tick until the stack is gone.
+async fn tick(services: Services) {
+    let clock = format!("{NAME}-clock");
+    loop {
+        tokio::time::sleep(TICK).await;
+        // Whoever breaks the clock sees to what follows.
+        services.invoke(&clock, &json!({ "tick": "minute" })).await.ok();
     }
 }
 

@@ -130,7 +130,7 @@ async fn links_begin_with_the_public_url() {
     let setup = Setup::default().variable("MARKETPLACE_PUBLIC_URL", "https://market.example.com/");
     let market = setup.start().await;
     let user = market.register_confirmed().await;
-    let [letter] = &market.mailbox.to(&user.email)[..] else { panic!("one letter") };
+    let [letter] = &market.mailbox.to(&user.email).await[..] else { panic!("one letter") };
     assert!(letter.body.contains("https://market.example.com/confirm#token="), "{letter:?}");
 }
 

@@ -15,7 +15,7 @@ use marketplace_core::{
         expire::Expire,
         inbox::{InboxAction, InboxResult, UseInbox},
         notice::RecordNotice,
-        push::RecordAttempt,
+        push::{RecordAttempt, RecordHandover},
         replay::Replay,
         withdraw::WithdrawLosers,
     },
@@ -40,6 +40,7 @@ pub(crate) struct Play {
     witness: Witness,
     mode: Mode,
     eligible: usize,
+    handed_over: bool,
     now: Timestamp,
     /// The last push of each offer, for attempts that are recorded late or twice.
     sent: BTreeMap<DeliveryId, MessageType>,
@@ -55,6 +56,7 @@ impl Play {
             witness: Witness::default(),
             mode: story.mode,
             eligible: story.eligible,
+            handed_over: story.handed_over,
             now: START,
             sent: BTreeMap::new(),
             ids: (0..=story.eligible).map(offer_id).collect(),
@@ -80,6 +82,7 @@ impl Play {
             Step::Withdraw => self.withdraw(),
             Step::Send(party) => self.send(self.ids[*party]),
             Step::Arrive { party, ending } => self.arrive(self.ids[*party], *ending),
+            Step::Told { party, arrived } => self.told(self.ids[*party], *arrived),
             Step::Inbox { party, stranger, action } => self.inbox(*party, *stranger, *action),
             Step::Replay(party) => self.replay(self.ids[*party]),
             Step::Expire(party) => self.expire(self.ids[*party]),
@@ -109,8 +112,14 @@ impl Play {
     }
 
     fn offer(&mut self, place: usize) {
-        let batches = batches(self.eligible, self.now);
-        let batch = &batches[place % batches.len()];
+        let mut batches = batches(self.eligible, self.now);
+        let place = place % batches.len();
+        let batch = &mut batches[place];
+        if self.handed_over {
+            let until = later(self.now, 24 * 3_600);
+            batch.handed_over = batch.parties.iter().map(|party| (party.clone(), until)).collect();
+        }
+        let batch = &*batch;
         let Some(head) = self.model.head.clone() else {
             assert_eq!(self.refused(batch), Refusal::NotFound);
             return;
@@ -119,6 +128,8 @@ impl Play {
         self.twice(batch).expect("never refused");
         let open = head.routed.is_none() && head.cancelled_at.is_none() && head.winner.is_none();
         assert!(open || self.model.offers.len() == before, "offered too late");
+        let sent = self.model.offers.values().filter(|offer| offer.state == OfferState::Sent);
+        self.witness.saw.extend(sent.map(|offer| offer.delivery_id));
         let made = batch.parties.iter().all(|party| self.model.offers.values().any(|offer| offer.party == *party));
         assert!(!open || made, "somebody was left out");
     }
@@ -283,6 +294,34 @@ impl Play {
                 before.message.is_some().then_some(&before.message)
             ),
             _ => {}
+        }
+    }
+
+    fn told(&mut self, id: DeliveryId, arrived: bool) {
+        let attempt = Attempt {
+            at: self.now,
+            message: MessageType::OfferCreated,
+            outcome: "timeout".to_owned(),
+            status_code: None,
+            latency_us: 0,
+            answer: None,
+        };
+        let given_up = (!arrived).then(|| "max_age_reached".to_owned());
+        let command = RecordHandover { delivery_id: id, attempt, attempts: 3, given_up, at: self.now };
+        let Some(before) = self.model.offers.get(&id).cloned() else {
+            assert_eq!(self.refused(&command), Refusal::NotFound);
+            return;
+        };
+        let waiting = before.message.as_ref().filter(|message| message.kind == MessageType::OfferCreated);
+        let in_other_hands = waiting.is_some_and(|message| message.next_attempt_at.is_none() && message.dead.is_none());
+        let news = if arrived { waiting.is_some() } else { in_other_hands };
+        assert_eq!(self.twice(&command), Ok(news));
+        let offer = &self.model.offers[&id];
+        assert_eq!(offer.attempts, before.attempts + if news { 3 } else { 0 });
+        match (news, arrived) {
+            (false, _) => assert_eq!(*offer, before),
+            (true, true) => assert_eq!(offer.message, None),
+            (true, false) => assert_eq!(offer.state, OfferState::Failed),
         }
     }
 

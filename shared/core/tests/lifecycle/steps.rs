@@ -43,6 +43,11 @@ pub(crate) enum Step {
         party: usize,
         ending: Ending,
     },
+    /// Somebody else, who was handed the offer, says that it arrived, or that it was given up.
+    Told {
+        party: usize,
+        arrived: bool,
+    },
     Inbox {
         party: usize,
         stranger: bool,
@@ -141,23 +146,27 @@ pub(crate) fn batches(eligible: usize, at: Timestamp) -> Vec<MakeOffers> {
 pub(crate) struct Story {
     pub(crate) mode: Mode,
     pub(crate) eligible: usize,
+    /// Whether somebody else delivers to all of them.
+    pub(crate) handed_over: bool,
     pub(crate) steps: Vec<Step>,
 }
 
 /// Any story of at most this many steps.
 pub(crate) fn story(steps: usize) -> impl Strategy<Value = Story> {
     let eligible = prop_oneof![1 => Just(0_usize), 5 => 1_usize..4, 4 => 9_usize..24];
-    (select(Mode::ALL.to_vec()), eligible).prop_flat_map(move |(mode, eligible)| {
-        let usual = prop_oneof![
-            3 => Just(vec![Step::Create, Step::Offer(0), Step::Offer(1), Step::Offer(2)]),
-            2 => Just(vec![Step::Create, Step::Offer(0)]),
-            1 => Just(vec![]),
-        ];
-        (usual, prop::collection::vec(step(eligible), 1..steps)).prop_map(move |(mut story, steps)| {
-            story.extend(steps);
-            Story { mode, eligible, steps: story }
-        })
-    })
+    (select(Mode::ALL.to_vec()), eligible, prop::bool::weighted(0.3)).prop_flat_map(
+        move |(mode, eligible, handed_over)| {
+            let usual = prop_oneof![
+                3 => Just(vec![Step::Create, Step::Offer(0), Step::Offer(1), Step::Offer(2)]),
+                2 => Just(vec![Step::Create, Step::Offer(0)]),
+                1 => Just(vec![]),
+            ];
+            (usual, prop::collection::vec(step(eligible), 1..steps)).prop_map(move |(mut story, steps)| {
+                story.extend(steps);
+                Story { mode, eligible, handed_over, steps: story }
+            })
+        },
+    )
 }
 
 fn step(eligible: usize) -> impl Strategy<Value = Step> {
@@ -171,6 +180,7 @@ fn step(eligible: usize) -> impl Strategy<Value = Step> {
         5 => Just(Step::Withdraw),
         18 => any_party().prop_map(Step::Send),
         18 => (any_party(), ending()).prop_map(|(party, ending)| Step::Arrive { party, ending }),
+        6 => (any_party(), any::<bool>()).prop_map(|(party, arrived)| Step::Told { party, arrived }),
         18 => (any_party(), prop::bool::weighted(0.1), action())
             .prop_map(|(party, stranger, action)| Step::Inbox { party, stranger, action }),
         12 => any_party().prop_map(Step::Replay),

@@ -82,13 +82,28 @@ impl Calls {
         T: Send,
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
+        self.unless("ResourceNotFoundException", action, send).await
+    }
+
+    /// Makes a call; none when it meets this error.
+    async fn unless<T, E, F>(
+        &self,
+        code: &'static str,
+        action: &'static str,
+        send: impl Fn() -> F + Send + Sync,
+    ) -> Result<Option<T>, ManagedError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>> + Send,
+        T: Send,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
         let mut tries = 0;
         loop {
             self.turn().await;
             tries += 1;
             match send().await {
                 Ok(answer) => return Ok(Some(answer)),
-                Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(None),
+                Err(error) if error.code() == Some(code) => return Ok(None),
                 Err(error) if tries < TRIES && is_transient(&error) => sleep(self.wait(tries)).await,
                 Err(error) => return Err(ManagedError::refused(action, error)),
             }
@@ -107,6 +122,20 @@ impl Calls {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         self.find(action, send).await?.ok_or(ManagedError::Incomplete(action))
+    }
+
+    /// Creates something; none when somebody else has created it meanwhile.
+    pub(super) async fn create<T, E, F>(
+        &self,
+        action: &'static str,
+        send: impl Fn() -> F + Send + Sync,
+    ) -> Result<Option<T>, ManagedError>
+    where
+        F: Future<Output = Result<T, SdkError<E>>> + Send,
+        T: Send,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        self.unless("ResourceAlreadyExistsException", action, send).await
     }
 
     fn wait(&self, tries: u32) -> Duration {

@@ -22,9 +22,10 @@ impl Managed {
     pub(super) async fn connect(&self, plan: &Plan) -> Result<(String, bool), ManagedError> {
         let name = plan.route.name();
         let changed = match self.look_up_connection(&name).await? {
-            None => self.create_connection(plan, &name).await.map(|()| true)?,
             Some(found) if is_as_planned(&found, plan) => false,
-            Some(_) => self.update_connection(plan, &name).await.map(|()| true)?,
+            // Two changes of one party are reconciled side by side: what the other has created is updated.
+            None if self.create_connection(plan, &name).await? => true,
+            None | Some(_) => self.update_connection(plan, &name).await.map(|()| true)?,
         };
         Ok((self.authorized(&name).await?, changed))
     }
@@ -39,14 +40,15 @@ impl Managed {
         self.calls.find("describe a connection", || self.events.describe_connection().name(name).send()).await
     }
 
-    async fn create_connection(&self, plan: &Plan, name: &str) -> Result<(), ManagedError> {
+    /// False when there is one by now.
+    async fn create_connection(&self, plan: &Plan, name: &str) -> Result<bool, ManagedError> {
         let action = "create a connection";
         let parameters = auth::created(&plan.auth).map_err(|error| ManagedError::refused(action, error))?;
         let create = || {
             let create = self.events.create_connection().name(name).authorization_type(auth::kind(&plan.auth));
             create.description(description(plan)).auth_parameters(parameters.clone()).send()
         };
-        self.calls.make(action, create).await.map(|_| ())
+        Ok(self.calls.create(action, create).await?.is_some())
     }
 
     async fn update_connection(&self, plan: &Plan, name: &str) -> Result<(), ManagedError> {

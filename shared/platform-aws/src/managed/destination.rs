@@ -13,16 +13,19 @@ impl Managed {
         let name = plan.route.name();
         let describe = || self.events.describe_api_destination().name(&name).send();
         let action = "describe an API destination";
-        match self.calls.find(action, describe).await? {
-            None => self.create_destination(plan, &name, connection).await.map(|arn| (arn, true)),
-            Some(found) => {
-                let changed = !is_as_planned(&found, plan, connection);
-                if changed {
-                    self.update_destination(plan, &name, connection).await?;
-                }
-                Ok((found.api_destination_arn.ok_or(ManagedError::Incomplete(action))?, changed))
-            }
+        let found = match self.calls.find(action, describe).await? {
+            Some(found) => found,
+            None => match self.create_destination(plan, &name, connection).await? {
+                Some(arn) => return Ok((arn, true)),
+                // Somebody else has created it meanwhile.
+                None => self.calls.make(action, describe).await?,
+            },
+        };
+        let changed = !is_as_planned(&found, plan, connection);
+        if changed {
+            self.update_destination(plan, &name, connection).await?;
         }
+        Ok((found.api_destination_arn.ok_or(ManagedError::Incomplete(action))?, changed))
     }
 
     /// Removes the API destination; false if there was none.
@@ -31,7 +34,13 @@ impl Managed {
         Ok(self.calls.find("delete an API destination", delete).await?.is_some())
     }
 
-    async fn create_destination(&self, plan: &Plan, name: &str, connection: &str) -> Result<String, ManagedError> {
+    /// None when there is one by now.
+    async fn create_destination(
+        &self,
+        plan: &Plan,
+        name: &str,
+        connection: &str,
+    ) -> Result<Option<String>, ManagedError> {
         let action = "create an API destination";
         let create = || {
             let create = self.events.create_api_destination().name(name).connection_arn(connection);
@@ -41,7 +50,8 @@ impl Managed {
                 .invocation_rate_limit_per_second(plan.rate_per_second)
                 .send()
         };
-        self.calls.make(action, create).await?.api_destination_arn.ok_or(ManagedError::Incomplete(action))
+        let created = self.calls.create(action, create).await?;
+        created.map(|created| created.api_destination_arn.ok_or(ManagedError::Incomplete(action))).transpose()
     }
 
     async fn update_destination(&self, plan: &Plan, name: &str, connection: &str) -> Result<(), ManagedError> {

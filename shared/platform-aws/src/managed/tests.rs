@@ -76,6 +76,20 @@ fn target(aws: &Eventbridge, bus: &str) -> Target {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_two_who_make_a_route_at_once_neither_fails() {
+    let aws = Eventbridge::new();
+    let (one, other) = (managed(&aws, 1), managed(&aws, 1));
+    let plan = plan(&json!({}), "a", 1);
+    let route = route();
+    let (one, other) =
+        futures::join!(one.reconcile(&route, Some(&plan)), other.reconcile(&route, Some(&plan)));
+    assert!(one.unwrap() || other.unwrap());
+    let created = changes(&aws).into_iter().filter(|change| *change == "create connection").count();
+    assert!(created <= 1, "{created}");
+    assert!(!make(&managed(&aws, 1), &plan).await, "all of it is there");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_route_is_made_whole_and_then_left_alone() {
     let (aws, plan) = (Eventbridge::new(), plan(&json!({ "rate_limit_per_second": 5, "max_age_hours": 2 }), "m1", 1));
     let managed = managed(&aws, 1);
