@@ -17,7 +17,7 @@ use axum::{
     routing::{get, post},
 };
 use marketplace_core::ports::Clock as _;
-use platform_common::clock::SystemClock;
+use platform_base::clock::SystemClock;
 use tokio::{
     net::TcpListener,
     sync::{Mutex, mpsc},

@@ -31,7 +31,7 @@ use marketplace_core::{
     publish::{self, About, Happened},
 };
 use platform_aws::{Aws, sealer::Sealer, table::Table};
-use platform_common::{clock::SystemClock, randomness::OsRandomness};
+use platform_base::{clock::SystemClock, randomness::OsRandomness};
 use platform_embedded::identity::LocalIdentity;
 use serde_json::{Value, json};
 
