@@ -38,7 +38,7 @@ pub struct Party {
     /// Its program, with that key.
     pub api: Caller,
     /// How messages are pushed to it when it does not say.
-    transport: Option<&'static str>,
+    pub transport: Option<&'static str>,
 }
 
 /// A user who has signed in.

@@ -118,7 +118,7 @@ async fn joining(witness: &Witness) -> Party {
     let taken = witness.post(operator, path, &[], body, 409).await;
     assert_eq!(taken["current_status"], "taken");
     let (id, key) = (text(&joined["id"]), text(&joined["api_key"]));
-    let party = Party { api: witness.gateway.anyone.with_key(&key), id, key };
+    let party = Party { api: witness.gateway.anyone.with_key(&key), id, key, transport: None };
 
     witness.get(operator, path, &[]).await;
     let one = "/v1/third-parties/{id}";

@@ -81,8 +81,7 @@ async fn of_two_who_make_a_route_at_once_neither_fails() {
     let (one, other) = (managed(&aws, 1), managed(&aws, 1));
     let plan = plan(&json!({}), "a", 1);
     let route = route();
-    let (one, other) =
-        futures::join!(one.reconcile(&route, Some(&plan)), other.reconcile(&route, Some(&plan)));
+    let (one, other) = futures::join!(one.reconcile(&route, Some(&plan)), other.reconcile(&route, Some(&plan)));
     assert!(one.unwrap() || other.unwrap());
     let created = changes(&aws).into_iter().filter(|change| *change == "create connection").count();
     assert!(created <= 1, "{created}");
