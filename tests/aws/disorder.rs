@@ -128,7 +128,7 @@ async fn all_accept(stack: &Stack, parties: &[Party], ids: &[String]) -> Vec<usi
 }
 
 async fn place(user: &User, number: usize) -> String {
-    let mode = if number % 2 == 0 { "first-accept" } else { "all" };
+    let mode = if number.is_multiple_of(2) { "first-accept" } else { "all" };
     let placed = insist(&user.api, "/v1/requests", &json!({ "category": "books", "mode": mode })).await;
     text(&placed.must_be(201)["id"])
 }
@@ -153,7 +153,7 @@ async fn every_request_reaches_its_end_and_has_one_winner() {
         loop {
             tokio::time::sleep(Duration::from_millis(400)).await;
             kill_a_function(process, draw(&kills));
-            if draw(&kills) % 5 == 0 {
+            if draw(&kills).is_multiple_of(5) {
                 tick(&stack).await;
             }
         }

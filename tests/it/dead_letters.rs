@@ -37,7 +37,7 @@ async fn dead_letters_are_listed_and_sent_again_under_the_same_id() {
         let dead = &all[0];
         assert_eq!(dead["third_party"], "bob");
         assert_eq!(dead["environment"], "prod");
-        assert_eq!(dead["reason"], "max_age_reached");
+        assert_eq!(dead["reason"], "status_not_retried");
 
         let first = market.operator.get("/v1/dead-letters?limit=3").await.must_be(200);
         let cursor = text(&first["next_cursor"]);

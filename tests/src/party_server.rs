@@ -111,10 +111,10 @@ impl Reply {
         Self::new(Kind::Answer { status, headers: String::new(), body: String::new() })
     }
 
-    /// Wants to be called again when it is too late for every message: what either transport gives up at once.
+    /// Is not there: what the managed transport gives up at once.
     #[must_use]
     pub fn never_again() -> Self {
-        Self::status(503).header("retry-after", "90000")
+        Self::status(404)
     }
 
     /// Answers 200 with a JSON body.

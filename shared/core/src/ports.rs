@@ -6,7 +6,6 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use event_schema::id::{DeliveryId, Environment, PartyId, RequestId, UserId};
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::{
     command::{Command, Refusal},
@@ -22,10 +21,12 @@ use crate::{
 pub mod identity;
 mod notices;
 mod push;
+mod system;
 
 pub use self::{
     notices::{Notice, NoticeError, Notices, Recipient},
     push::{Push, PushReport},
+    system::{Clock, Randomness},
 };
 
 /// Why a platform did not do what it was asked. Nothing was written, in every case.
@@ -289,21 +290,3 @@ pub trait UserStore: Clone + Send + Sync + 'static {
 pub trait Store: RequestStore + Inbox + DeadLetters + PartyStore + UserStore + IdempotencyStore {}
 
 impl<S> Store for S where S: RequestStore + Inbox + DeadLetters + PartyStore + UserStore + IdempotencyStore {}
-
-/// What time it is.
-pub trait Clock: Send + Sync + 'static {
-    /// Now, in microseconds.
-    fn now(&self) -> Timestamp;
-}
-
-/// Randomness from the operating system.
-pub trait Randomness: Send + Sync + 'static {
-    /// 256 random bits.
-    fn secret(&self) -> [u8; 32];
-
-    /// A version 7 UUID for this time (RFC 9562).
-    fn uuid(&self, now: Timestamp) -> Uuid;
-
-    /// A number in `[0, 1)`, for jitter; need not be unpredictable.
-    fn fraction(&self) -> f64;
-}
