@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tests::{
     Answer, Caller, Party, PartyServer, Reply, Stack, User, eventually,
     market::{delivery_of, entries, offer_of, offered_to, text},
-    stack::{Between, Deployment, Emulator, Fate, Observer},
+    stack::{Between, Deployment, Fate, Observer},
     unique,
 };
 
@@ -38,7 +38,7 @@ fn draw(state: &AtomicU64) -> u64 {
 }
 
 /// A stack with trouble between it and AWS, while the switch is on.
-async fn in_trouble() -> (Stack, Between, Arc<AtomicBool>) {
+async fn in_trouble() -> (Stack, Arc<AtomicBool>) {
     let trouble = Arc::new(AtomicBool::new(false));
     let (on, drawn) = (trouble.clone(), AtomicU64::new(SEED));
     let between = Between::start(move |call| {
@@ -53,16 +53,14 @@ async fn in_trouble() -> (Stack, Between, Arc<AtomicBool>) {
         }
     })
     .await;
-    let emulator = Emulator::start(Some(&between.url())).await;
-    between.leads_to(&emulator);
-    let stack = Deployment::default().deploy(emulator).await;
+    let stack = Deployment::default().behind(between).await;
     for queue in QUEUES {
         // Else what a killed function had in hand would come again after three minutes.
         let url = stack.services().queue(&format!("marketplace-{queue}")).await;
         let soon = json!({ "QueueUrl": url, "Attributes": { "VisibilityTimeout": "4" } });
         stack.services().json("sqs", "AmazonSQS.SetQueueAttributes", &soon).await;
     }
-    (stack, between, trouble)
+    (stack, trouble)
 }
 
 /// Sends the same until it is answered with something other than trouble.
@@ -135,7 +133,7 @@ async fn place(user: &User, number: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_request_reaches_its_end_and_has_one_winner() {
-    let (stack, between, trouble) = in_trouble().await;
+    let (stack, trouble) = in_trouble().await;
     let observer = Observer::on(&stack).await;
     let server = PartyServer::start(|number, _| Reply::status(if number % 3 == 0 { 500 } else { 200 })).await;
     let parties = parties(&stack, &server).await;
@@ -163,7 +161,7 @@ async fn every_request_reaches_its_end_and_has_one_winner() {
         () = killing => unreachable!("it goes on"),
     };
     trouble.store(false, Ordering::Relaxed);
-    assert!(between.calls().len() > 200, "the functions call through the proxy");
+    assert!(stack.between().calls().len() > 200, "the functions call through the proxy");
 
     for (number, (id, taken)) in ids.iter().zip(taken).enumerate() {
         let one_wins = number % 2 == 0;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tests::{
     Party, PartyServer, Reply, Stack, eventually,
     market::{delivery_of, entries, offer_of, text},
-    stack::Observer,
+    stack::{Observer, dead_letter},
 };
 
 /// A party whose messages EventBridge pushes, once its route is there.
@@ -121,17 +121,8 @@ async fn what_eventbridge_gives_up_is_a_dead_letter_that_can_be_sent_again() {
     let event = delivery_event(&observer, &delivery).await;
     let first = server.wait_for_message("offer.created", &id).await;
 
-    let attribute = |value: &str| json!({ "DataType": "String", "StringValue": value });
-    let rule = "arn:aws:events:eu-west-1:000000000000:rule/marketplace/marketplace-to-shop-prod";
-    let target = "arn:aws:events:eu-west-1:000000000000:api-destination/marketplace-to-shop-prod/x";
     let queue = stack.services().queue("marketplace-ManagedDeadLetters").await;
-    let letter = json!({
-        "QueueUrl": queue, "MessageBody": event.to_string(),
-        "MessageAttributes": {
-            "RULE_ARN": attribute(rule), "TARGET_ARN": attribute(target),
-            "ERROR_CODE": attribute("SDK_CLIENT_ERROR"), "ERROR_MESSAGE": attribute("status code 404"),
-        },
-    });
+    let letter = dead_letter(&queue, &event);
     // Twice, as SQS may bring it.
     for _ in 0..2 {
         stack.services().json("sqs", "AmazonSQS.SendMessage", &letter).await;

@@ -23,7 +23,7 @@ impl Scene {
     async fn set(market: TestGateway) -> Self {
         let server = PartyServer::always(Reply::never_again()).await;
         let polling = market.join("polling").await;
-        let refusing = market.join_pushed("refusing", &server.url("/hook")).await;
+        let refusing = market.join_refusing("refusing", &server, "/hook").await;
         Self { user: market.register().await, polling, refusing, market, _server: server }
     }
 

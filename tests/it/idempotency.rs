@@ -128,7 +128,7 @@ async fn a_repeated_call_to_the_inbox_is_answered_as_the_first_was() {
 async fn a_repeated_replay_is_one_replay() {
     in_both_modes(async |market| {
         let server = PartyServer::always(Reply::never_again()).await;
-        market.join_pushed("shop", &server.url("/hook")).await;
+        market.join_refusing("shop", &server, "/hook").await;
         let user = market.register().await;
         let id = user.place(json!({ "third_party": "shop" })).await;
         market.until_offer(&id, "shop", "failed").await;

@@ -163,7 +163,7 @@ async fn two_programs_of_one_party_never_lease_the_same() {
 async fn a_push_that_failed_for_good_is_picked_up_by_polling() {
     in_both_modes(async |market| {
         let server = PartyServer::always(Reply::never_again()).await;
-        let party = market.join_pushed("shop", &server.url("/hook")).await;
+        let party = market.join_refusing("shop", &server, "/hook").await;
         let user = market.register().await;
         let id = user.place(json!({ "third_party": "shop" })).await;
         market.until_offer(&id, "shop", "failed").await;

@@ -61,7 +61,7 @@ async fn what_waits_for_a_party_that_is_disabled_is_taken_back() {
 async fn dead_letters_of_a_party_that_is_disabled_are_taken_back() {
     in_both_modes(async |market| {
         let server = PartyServer::always(Reply::never_again()).await;
-        market.join_pushed("leaver", &server.url("/hook")).await;
+        market.join_refusing("leaver", &server, "/hook").await;
         let user = market.register().await;
         let id = user.place(json!({ "third_party": "leaver" })).await;
         market.until_offer(&id, "leaver", "failed").await;

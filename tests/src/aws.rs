@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::surroundings;
 
+/// The access key id that the client calls with.
+pub(crate) const ACCESS_KEY: &str = "marketplace";
+
 /// The client with an endpoint and a credential.
 #[derive(Clone, Debug)]
 pub struct AwsClient {
@@ -48,7 +51,7 @@ impl AwsClient {
             .args(arguments)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("AWS_ACCESS_KEY_ID", "marketplace")
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
             .env("AWS_SECRET_ACCESS_KEY", &self.secret)
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_MAX_ATTEMPTS", "1");

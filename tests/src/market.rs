@@ -1,10 +1,10 @@
 //! The marketplace as the people in it see it: an operator, third parties and users, each with what they do most.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 
-use crate::{Answer, Caller, eventually, mailbox::Mailbox, stack::Pool, unique};
+use crate::{Answer, Caller, PartyServer, eventually, mailbox::Mailbox, stack::Elsewhere, unique};
 
 /// A running gateway, wherever it runs.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(crate) enum People {
     Here,
     /// In a Cognito pool: whoever is in it has confirmed their address. The platform has a transport of its own, which
     /// the pushes that flows wait for do not take.
-    Pool(Pool),
+    Pool(Arc<Elsewhere>),
 }
 
 /// A third party, with its key for `prod`.
@@ -97,6 +97,21 @@ impl Market {
         party
     }
 
+    /// Lets a third party in whose server [refuses everything for good](crate::Reply::never_again), so that pushes to it
+    /// end as dead letters.
+    pub async fn join_refusing(&self, id: &str, server: &PartyServer, path: &str) -> Party {
+        let mut party = self.join(id).await;
+        if let People::Pool(elsewhere) = &self.people {
+            elsewhere.gives_up(id, server).await;
+            party.transport = Some("managed");
+        }
+        party.takes_pushes(json!({ "url": server.url(path) })).await;
+        if let People::Pool(elsewhere) = &self.people {
+            elsewhere.route_of(id).await;
+        }
+        party
+    }
+
     /// Gives a third party a key for another environment; answers its program with that key.
     pub async fn key_for(&self, party: &str, environment: &str) -> Caller {
         let path = format!("/v1/third-parties/{party}/keys");
@@ -106,8 +121,8 @@ impl Market {
 
     /// Somebody registers and signs in. Where they have their account with the gateway, their address is not confirmed.
     pub async fn register(&self) -> User {
-        if let People::Pool(pool) = &self.people {
-            return self.signed_in(pool).await;
+        if let People::Pool(elsewhere) = &self.people {
+            return self.signed_in(elsewhere).await;
         }
         let email = format!("{}@example.com", unique("user"));
         let password = unique("correct horse battery staple");
@@ -120,8 +135,8 @@ impl Market {
 
     /// Somebody registers, signs in and follows the link that shows that the address is theirs.
     pub async fn register_confirmed(&self) -> User {
-        if let People::Pool(pool) = &self.people {
-            return self.signed_in(pool).await;
+        if let People::Pool(elsewhere) = &self.people {
+            return self.signed_in(elsewhere).await;
         }
         let user = self.register().await;
         let token = self.mailbox.confirmation_token(&user.email).await;
@@ -129,8 +144,8 @@ impl Market {
         user
     }
 
-    async fn signed_in(&self, pool: &Pool) -> User {
-        let person = pool.person().await;
+    async fn signed_in(&self, elsewhere: &Elsewhere) -> User {
+        let person = elsewhere.pool.person().await;
         let api = self.anyone.with_token(&person.token);
         let profile = api.get("/v1/users/me").await.must_be(200);
         User { id: text(&profile["id"]), email: person.email, password: person.password, api }

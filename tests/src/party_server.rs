@@ -111,7 +111,7 @@ impl Reply {
         Self::new(Kind::Answer { status, headers: String::new(), body: String::new() })
     }
 
-    /// Is not there: what the managed transport gives up at once.
+    /// Is not there: what the managed transport gives up at once; see [`Market::join_refusing`](crate::Market::join_refusing).
     #[must_use]
     pub fn never_again() -> Self {
         Self::status(404)
@@ -182,6 +182,18 @@ struct State {
     by_path: HashMap<String, usize>,
 }
 
+/// What a server received, as long as anybody wants to know.
+#[derive(Clone)]
+pub struct Log(Arc<Mutex<State>>);
+
+impl Log {
+    /// Everything so far.
+    #[must_use]
+    pub fn received(&self) -> Vec<Received> {
+        lock(&self.0).received.clone()
+    }
+}
+
 /// The server. It ends when it is dropped.
 pub struct PartyServer {
     /// Where it listens.
@@ -233,6 +245,12 @@ impl PartyServer {
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         lock(&self.state).received.clone()
+    }
+
+    /// The same for somebody else to look at.
+    #[must_use]
+    pub fn log(&self) -> Log {
+        Log(self.state.clone())
     }
 
     /// What was received at one path.

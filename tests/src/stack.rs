@@ -1,15 +1,20 @@
 //! The stack of `infra/template.yaml`, deployed to an emulator of AWS that runs the real functions.
 
 mod between;
+mod elsewhere;
 mod emulator;
+mod leniency;
 mod observer;
 mod people;
+mod record;
+mod refusals;
 mod service;
 
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
     ops::Deref,
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,11 +23,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+pub(crate) use self::elsewhere::Elsewhere;
+use self::record::Record;
 pub use self::{
     between::{Between, Call, Fate},
     emulator::{Emulator, REGION},
     observer::Observer,
     people::{Person, Pool},
+    refusals::dead_letter,
     service::Services,
 };
 use crate::{Market, aws::AwsClient, eventually, mailbox::Mailbox, market::People, surroundings};
@@ -46,12 +54,22 @@ pub struct Stack {
     services: Services,
     outputs: HashMap<String, String>,
     ticking: JoinHandle<()>,
+    record: Record,
+    between: Between,
     emulator: Emulator,
 }
 
+#[expect(clippy::print_stderr, reason = "why a test failed")]
 impl Drop for Stack {
     fn drop(&mut self) {
         self.ticking.abort();
+        self.record.keep(&self.between.calls());
+        let denied = self.between.denied();
+        if std::thread::panicking() {
+            eprintln!("denied: {denied:#?}");
+        } else {
+            assert!(denied.is_empty(), "roles do not allow what their functions do: {denied:#?}");
+        }
     }
 }
 
@@ -59,7 +77,6 @@ impl Drop for Stack {
 #[derive(Clone, Debug, Default)]
 pub struct Deployment {
     parameters: BTreeMap<String, String>,
-    functions_call: Option<String>,
 }
 
 impl Deployment {
@@ -70,30 +87,25 @@ impl Deployment {
         self
     }
 
-    /// Where functions call AWS, if not at the emulator itself.
-    #[must_use]
-    pub fn functions_call(mut self, endpoint: &str) -> Self {
-        self.functions_call = Some(endpoint.to_owned());
-        self
-    }
-
     /// Starts an emulator and deploys.
     pub async fn start(self) -> Stack {
-        let emulator = Emulator::start(self.functions_call.as_deref()).await;
-        self.deploy(emulator).await
+        self.behind(Between::start(|_| Fate::Passes).await).await
     }
 
-    /// Deploys to an emulator that runs.
+    /// Starts an emulator that functions call through this, and deploys.
     ///
     /// # Panics
     /// When the emulator refuses the stack.
-    pub async fn deploy(self, emulator: Emulator) -> Stack {
+    pub async fn behind(self, between: Between) -> Stack {
+        let emulator = Emulator::start(&between.url()).await;
+        between.leads_to(&emulator);
         let services = Services::at(&emulator.url());
         upload(&services).await;
         // Mail is sent by whom the account has verified; on AWS that is done once, before the stack.
         let identity = json!({ "EmailIdentity": MAIL_IDENTITY }).to_string();
         services.rest("ses", Method::POST, "/v2/email/identities", identity.into_bytes()).await.must_be(200);
         create(&services, self.parameters(&emulator)).await;
+        leniency::grant(&services).await;
         let outputs = outputs(&services).await;
         let output = |name: &str| outputs.get(name).cloned().unwrap_or_else(|| panic!("no output {name}"));
         let trigger = output("UserConfirmedName");
@@ -103,10 +115,11 @@ impl Deployment {
         let api = output("ApiUrl");
         let api = api.trim_start_matches("https://").split('.').next().unwrap_or_default();
         let base = format!("http://{api}.execute-api.localhost:{}", emulator.address().port());
-        let people = People::Pool(pool);
+        let people = People::Pool(Arc::new(Elsewhere::new(pool, services.clone(), output("BusName"))));
         let market = Market::with_people(&base, &operator.token, Mailbox::of_services(services.clone()), people);
         let ticking = tokio::spawn(tick(services.clone()));
-        Stack { market, services, outputs, ticking, emulator }
+        let record = Record::of(&services, NAME).await;
+        Stack { market, services, outputs, ticking, record, between, emulator }
     }
 
     fn parameters(&self, emulator: &Emulator) -> BTreeMap<String, String> {
@@ -149,6 +162,12 @@ impl Stack {
     #[must_use]
     pub fn emulator(&self) -> &Emulator {
         &self.emulator
+    }
+
+    /// What stands between its functions and the emulator.
+    #[must_use]
+    pub fn between(&self) -> &Between {
+        &self.between
     }
 
     /// Invokes one of its functions, such as `clock`, with this event.

@@ -46,6 +46,11 @@ pub(crate) fn stack_folder() -> PathBuf {
     installed("MARKETPLACE_TEST_STACK", "target/lambda")
 }
 
+/// Where it is kept what the functions of deployed stacks called: `MARKETPLACE_TEST_CALLS`, as `cargo xtask test` sets it.
+pub(crate) fn calls_folder() -> Option<PathBuf> {
+    variable("MARKETPLACE_TEST_CALLS").map(PathBuf::from)
+}
+
 /// What a variable names, or else this path in the workspace.
 fn installed(name: &str, path: &str) -> PathBuf {
     let found = variable(name).map_or_else(|| Path::new(ROOT).join(path), PathBuf::from);

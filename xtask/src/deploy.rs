@@ -6,7 +6,7 @@ mod emulator;
 mod functions;
 mod removal;
 mod template;
-mod written_out;
+pub(crate) mod written_out;
 
 use std::{
     fs,

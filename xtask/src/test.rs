@@ -1,6 +1,10 @@
 //! `cargo xtask test`: every test of the workspace, with all that the tests themselves need.
 
-use std::path::PathBuf;
+mod roles;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::Context as _;
 
 use crate::{
     deploy,
@@ -24,6 +28,9 @@ const EMULATOR: &str = "MARKETPLACE_TEST_EMULATOR";
 /// Tells tests in which folder the zips of the stack's functions and its template are.
 const STACK: &str = "MARKETPLACE_TEST_STACK";
 
+/// Tells tests in which folder to keep what the functions of deployed stacks called.
+const CALLS: &str = "MARKETPLACE_TEST_CALLS";
+
 /// Builds, then runs the documentation's tests and all others; with a filter, only what it selects.
 ///
 /// # Errors
@@ -35,8 +42,17 @@ pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()
     let emulator = tools::EMULATOR.programs(workspace)?.join("ministack");
     let gateway = build(workspace)?;
     let stack = deploy::package(workspace)?;
+    let calls = workspace.target.join("stack-calls");
+    if calls.exists() {
+        fs::remove_dir_all(&calls).context("what an earlier run has kept")?;
+    }
     let with_tools = |step: Step| {
-        let step = step.env(AWS_CLIENT, &aws).env(DYNAMODB, &dynamodb).env(EMULATOR, &emulator).env(STACK, &stack);
+        let step = step
+            .env(AWS_CLIENT, &aws)
+            .env(DYNAMODB, &dynamodb)
+            .env(EMULATOR, &emulator)
+            .env(STACK, &stack)
+            .env(CALLS, &calls);
         gateway.iter().fold(step, |step, path| step.env(GATEWAY, path))
     };
     // The documentation's tests come first, so that the other runner's summary stands at the end.
@@ -45,6 +61,10 @@ pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()
         with_tools(Step::cargo(&workspace.root).args(doc_tests)).run()?;
     }
     with_tools(runner(workspace)).args(filter).run()?;
+    // Only all flows together do all that a role is for.
+    if filter.is_empty() {
+        roles::check(workspace, &calls)?;
+    }
     say(match filter {
         [] => "test passed: the documentation's tests and all others",
         _ => "test passed: what the filter selected",

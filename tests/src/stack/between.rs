@@ -53,6 +53,7 @@ struct Shared {
     client: reqwest::Client,
     judge: Judge,
     calls: Mutex<Vec<Call>>,
+    denied: Mutex<Vec<String>>,
 }
 
 /// The proxy. It ends when this is dropped.
@@ -77,7 +78,13 @@ impl Between {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let shared = Shared { emulator: OnceLock::new(), client, judge: Box::new(judge), calls: Mutex::default() };
+        let shared = Shared {
+            emulator: OnceLock::new(),
+            client,
+            judge: Box::new(judge),
+            calls: Mutex::default(),
+            denied: Mutex::default(),
+        };
         let shared = Arc::new(shared);
         let proxy = Router::new().fallback(meet).with_state(shared.clone());
         let task = tokio::spawn(async move { axum::serve(listener, proxy).await.expect("served") });
@@ -103,7 +110,19 @@ impl Between {
     pub fn calls(&self) -> Vec<Call> {
         self.shared.calls.lock().expect("nobody panics with it").clone()
     }
+
+    /// What functions were denied so far, because their roles do not allow it.
+    ///
+    /// # Panics
+    /// Never: nobody panics with it.
+    #[must_use]
+    pub fn denied(&self) -> Vec<String> {
+        self.shared.denied.lock().expect("nobody panics with it").clone()
+    }
 }
+
+/// How AWS says that a role does not allow something.
+const DENIALS: [&str; 3] = ["AccessDenied", "not authorized", "UnauthorizedOperation"];
 
 async fn meet(
     State(shared): State<Arc<Shared>>,
@@ -160,7 +179,13 @@ async fn pass(shared: &Shared, method: Method, uri: Uri, mut headers: HeaderMap,
                 headers.remove(hop);
             }
             match answer.bytes().await {
-                Ok(body) => (status, headers, body).into_response(),
+                Ok(body) => {
+                    let text = String::from_utf8_lossy(&body);
+                    if status.is_client_error() && DENIALS.iter().any(|denial| text.contains(denial)) {
+                        shared.denied.lock().expect("nobody panics with it").push(text.into_owned());
+                    }
+                    (status, headers, body).into_response()
+                }
                 Err(_) => StatusCode::BAD_GATEWAY.into_response(),
             }
         }

@@ -28,12 +28,12 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts one with nothing in it and waits until it listens. Functions will call the other address that is given,
-    /// if one is, and the emulator itself otherwise.
+    /// Starts one with nothing in it and waits until it listens. Functions will call AWS at this address, each with
+    /// credentials of its own role, and are refused what it does not allow.
     ///
     /// # Panics
     /// When it cannot be started.
-    pub async fn start(functions_call: Option<&str>) -> Self {
+    pub async fn start(functions_call: &str) -> Self {
         let folder = TempDir::new().expect("a folder");
         let port = TcpSocket::new_v4().expect("a socket");
         // With this on both sides a bound port can be listened on by somebody else.
@@ -41,7 +41,6 @@ impl Emulator {
         port.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = port.local_addr().expect("bound");
         let log = File::create(folder.path().join("log")).expect("a log");
-        let itself = format!("http://{address}");
         let child = Command::new(surroundings::emulator())
             .current_dir(folder.path())
             .env_clear()
@@ -50,7 +49,10 @@ impl Emulator {
             .env("TMPDIR", folder.path())
             .env("GATEWAY_PORT", address.port().to_string())
             .env("BIND_HOST", "127.0.0.1")
-            .env("AWS_ENDPOINT_URL", functions_call.unwrap_or(&itself))
+            .env("AUTH", "true")
+            // Whoever calls with this key may do everything.
+            .env("AWS_ACCESS_KEY_ID", crate::aws::ACCESS_KEY)
+            .env("AWS_ENDPOINT_URL", functions_call)
             .env("MINISTACK_REGION", REGION)
             .env("IOT_MTLS_ENABLED", "0")
             .stdin(Stdio::null())

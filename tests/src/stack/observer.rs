@@ -18,16 +18,19 @@ pub struct Observer {
 impl Observer {
     /// Begins to observe.
     pub async fn on(stack: &Stack) -> Self {
-        let services = stack.services().clone();
-        let queue = "observer";
+        Self::of(stack.services().clone(), stack.output("BusName"), "observer").await
+    }
+
+    /// Begins to observe a bus, under this name.
+    pub(super) async fn of(services: Services, bus: &str, queue: &str) -> Self {
         services.json("sqs", "AmazonSQS.CreateQueue", &json!({ "QueueName": queue })).await;
         let rule = json!({
-            "Name": queue, "EventBusName": stack.output("BusName"),
+            "Name": queue, "EventBusName": bus,
             "EventPattern": json!({ "source": [{ "prefix": "com.marketplace." }] }).to_string(),
         });
         services.json("events", "AWSEvents.PutRule", &rule).await;
         let target = json!({ "Id": "queue", "Arn": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}") });
-        let targets = json!({ "Rule": queue, "EventBusName": stack.output("BusName"), "Targets": [target] });
+        let targets = json!({ "Rule": queue, "EventBusName": bus, "Targets": [target] });
         let put = services.json("events", "AWSEvents.PutTargets", &targets).await;
         assert_eq!(put["FailedEntryCount"], 0, "{put}");
         Self { services, queue: queue.to_owned() }
