@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod bus;
+mod clock;
 mod disorder;
 mod excuses;
 mod managed;

@@ -107,7 +107,8 @@ async fn gone_on_direct_pauses_that_environment_until_somebody_resumes_it() {
         let server = server.await;
         let party = join(&market, "shop", &server.url("/gone"), "direct").await;
         let in_test = market.key_for("shop", "test").await;
-        let delivery = json!({ "mode": "push", "url": server.url("/test"), "auth": { "type": "none" } });
+        let url = server.url("/test");
+        let delivery = json!({ "mode": "push", "url": url, "transport": "direct", "auth": { "type": "none" } });
         in_test.put("/v1/me/delivery", delivery).await.must_be(200);
         let user = market.register().await;
 

@@ -1,4 +1,4 @@
-//! A party's settings changed: its managed routes are made what the settings ask for.
+//! A party's settings changed: its managed routes are made what the settings ask for, and what waited is pushed.
 
 use aws_lambda_events::sqs::SqsMessage;
 use event_schema::{
@@ -10,13 +10,14 @@ use platform_aws::managed::Route;
 
 use crate::{
     sqs::{self, Failure},
-    tick::Deps,
+    tick::{Deps, sweeps},
 };
 
 /// The name, in an event's `changed_fields`, of what routes are made of.
 const DELIVERY: &str = "delivery";
 
-/// Reconciles the routes of the party that an event is about.
+/// Reconciles the routes of the party that an event is about, and rings for what waited for the change: what was kept
+/// while the party was paused, or what its inbox holds when it wants pushes from now on.
 pub(crate) async fn changed(message: &SqsMessage, deps: &Deps) -> Result<(), Failure> {
     let event = sqs::event(message)?;
     if event.detail_type != names::THIRD_PARTY {
@@ -29,6 +30,7 @@ pub(crate) async fn changed(message: &SqsMessage, deps: &Deps) -> Result<(), Fai
     let environments = change.environment.map_or_else(|| Environment::ALL.to_vec(), |one| vec![one]);
     for environment in environments {
         reconcile(&Route { party: change.third_party.clone(), environment }, deps).await?;
+        sweeps::ring(&change.third_party, environment, deps.clock.now(), deps).await?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Logs and metrics: JSON lines on standard output, which is where Lambda reads them. No bodies, no secrets.
+//! Logs, metrics and failures: JSON lines on standard output, which is where Lambda reads them. No bodies, no secrets.
 //!
 //! The runtime gives every line the id of its invocation (`requestId`), and [`crate::sqs`] the message that it is about.
 
@@ -8,10 +8,11 @@ use std::{
 };
 
 use jiff::Timestamp;
+use lambda_runtime::Diagnostic;
 use serde_json::{Map, Value, json};
 use tracing::level_filters::LevelFilter;
 
-use crate::config;
+use crate::{config, sqs::Failure};
 
 /// Where metrics are found in `CloudWatch`.
 const NAMESPACE: &str = "Marketplace";
@@ -26,6 +27,20 @@ pub fn start() {
         .with_current_span(false)
         .with_max_level(level.unwrap_or(LevelFilter::INFO))
         .init();
+}
+
+/// What Lambda is told of a failed invocation: a word that never changes, by which it is counted, and the whole story.
+pub fn failed(word: &'static str) -> impl Fn(Failure) -> Diagnostic {
+    move |failure| {
+        let mut story = failure.to_string();
+        let mut cause = failure.source();
+        while let Some(error) = cause {
+            story.push_str(": ");
+            story.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Diagnostic { error_type: word.to_owned(), error_message: story }
+    }
 }
 
 /// What a metric counts.
@@ -92,7 +107,17 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use marketplace_core::ports::StoreError;
+
     use super::*;
+
+    #[test]
+    fn a_failure_is_told_with_all_that_led_to_it() {
+        let cause = "x".parse::<u8>().unwrap_err();
+        let told = failed("ClockFailed")(Box::new(StoreError::Unexpected(Box::new(cause))));
+        assert_eq!(told.error_type, "ClockFailed");
+        assert_eq!(told.error_message, "the store failed: invalid digit found in string");
+    }
 
     #[test]
     fn metrics_are_in_the_embedded_format() {

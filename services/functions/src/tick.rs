@@ -4,7 +4,7 @@
 //! Attempts, idempotency keys and counters need no sweep: DynamoDB deletes them when their time is over.
 
 mod routes;
-mod sweeps;
+pub(crate) mod sweeps;
 
 use std::sync::Arc;
 

@@ -64,7 +64,9 @@ pub enum PublishError {
 pub fn kind(fact: &Fact) -> Option<EventKind> {
     match fact {
         Fact::RequestCreated => Some(EventKind::Request),
-        Fact::OfferCreated { .. } | Fact::OfferWithdrawn { told: true, .. } => Some(EventKind::Delivery),
+        Fact::OfferCreated { .. } | Fact::OfferWithdrawn { told: true, .. } | Fact::MessageReplayed { .. } => {
+            Some(EventKind::Delivery)
+        }
         Fact::RequestUnmatched | Fact::RequestCancelled | Fact::OfferAnswered { .. } | Fact::OfferExpired { .. } => {
             Some(EventKind::StatusUpdate)
         }
@@ -72,10 +74,7 @@ pub fn kind(fact: &Fact) -> Option<EventKind> {
             Some(EventKind::DeliveryResult)
         }
         Fact::PartyChanged { .. } => Some(EventKind::ThirdParty),
-        Fact::OfferWithdrawn { told: false, .. }
-        | Fact::OfferNoted { .. }
-        | Fact::MessageReplayed { .. }
-        | Fact::UserTold { .. } => None,
+        Fact::OfferWithdrawn { told: false, .. } | Fact::OfferNoted { .. } | Fact::UserTold { .. } => None,
     }
 }
 
@@ -151,6 +150,9 @@ fn request_event(happened: &Happened, request: RequestId, fact: &Fact) -> Result
         }
         Fact::OfferWithdrawn { delivery_id, third_party, .. } => {
             happened.delivery(MessageType::OfferWithdrawn, *delivery_id, third_party)
+        }
+        Fact::MessageReplayed { delivery_id, third_party, message, .. } => {
+            happened.delivery(*message, *delivery_id, third_party)
         }
         Fact::MessageDelivered { .. } | Fact::MessageFailed { .. } | Fact::MessageHeld { .. } => {
             told(names::SOURCE_DELIVERY, &delivery_result(happened, request, fact)?)

@@ -18,7 +18,7 @@ use marketplace_core::publish::{self, Happened};
 use self::entries::{Carrier, Outgoing, batches};
 pub use self::{
     bus::{Bus, BusError},
-    entries::DOORBELL,
+    entries::{DOORBELL, HANDED_OVER},
     evidence::Message,
 };
 use crate::{

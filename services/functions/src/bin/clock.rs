@@ -8,6 +8,8 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::Ticks::read(config::environment)?;
     let deps = wiring::clock(&config).await?;
-    let handle = async |event: LambdaEvent<tick::Wake>| Box::pin(tick::handle(event.payload, &deps)).await;
+    let handle = async |event: LambdaEvent<tick::Wake>| {
+        Box::pin(tick::handle(event.payload, &deps)).await.map_err(telemetry::failed("ClockFailed"))
+    };
     run(service_fn(handle)).await
 }

@@ -8,6 +8,8 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::TableOnly::read(config::environment)?;
     let deps = wiring::recorder(&config).await?;
-    let handle = async |event: LambdaEvent<record::Wake>| record::handle(event.payload, &deps).await;
+    let handle = async |event: LambdaEvent<record::Wake>| {
+        record::handle(event.payload, &deps).await.map_err(telemetry::failed("RecorderFailed"))
+    };
     run(service_fn(handle)).await
 }

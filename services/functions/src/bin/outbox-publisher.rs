@@ -9,7 +9,9 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::Publisher::read(config::environment)?;
     let outbox = wiring::publisher(&config).await?;
-    let handle =
-        async |event: LambdaEvent<Event>| Box::pin(publish::handle(event.payload, &outbox)).await.map_err(Error::from);
+    let failed = telemetry::failed("PublisherFailed");
+    let handle = async |event: LambdaEvent<Event>| {
+        Box::pin(publish::handle(event.payload, &outbox)).await.map_err(|error| failed(Box::new(error)))
+    };
     run(service_fn(handle)).await
 }

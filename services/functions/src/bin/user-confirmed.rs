@@ -9,6 +9,8 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::TableOnly::read(config::environment)?;
     let deps = wiring::user_confirmed(&config).await?;
-    let handle = async |event: LambdaEvent<Value>| Box::pin(user_confirmed::handle(event.payload, &deps)).await;
+    let handle = async |event: LambdaEvent<Value>| {
+        Box::pin(user_confirmed::handle(event.payload, &deps)).await.map_err(telemetry::failed("UserConfirmedFailed"))
+    };
     run(service_fn(handle)).await
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use event_schema::id::{Environment, PartyId};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use marketplace_core::{
     command::expire::Expire,
     delivery::DeliverySettings,
@@ -52,17 +52,25 @@ pub(super) async fn overdue(deps: &Deps) -> Result<(), Failure> {
         party.takes_pushes(environment) && matches!(party.environment(environment).delivery, DeliverySettings::Push(_))
     };
     let places = places(deps, pushed).await?;
-    let ring = |(third_party, environment): (PartyId, Environment)| async move {
-        let overdue = deps.store.overdue(&third_party, environment, before, MOST_RINGS).await?;
-        let ring = |delivery_id| Ring { delivery_id, third_party: third_party.clone(), environment };
-        let rings: Vec<Ring> = overdue.into_iter().map(ring).collect();
-        if !rings.is_empty() {
-            tracing::info!(party.id = %third_party, %environment, rings = rings.len(), "rung for what is overdue");
-            deps.doorbell.ring(&rings, Duration::ZERO).await?;
-        }
-        Ok::<_, Failure>(())
-    };
+    let ring = |(third_party, environment)| async move { ring(&third_party, environment, before, deps).await };
     stream::iter(places.into_iter().map(ring)).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// Rings for every push to a party's environment that has been due since before this time.
+pub(crate) async fn ring(
+    third_party: &PartyId,
+    environment: Environment,
+    before: Timestamp,
+    deps: &Deps,
+) -> Result<(), Failure> {
+    let overdue = deps.store.overdue(third_party, environment, before, MOST_RINGS).await?;
+    let ring = |delivery_id| Ring { delivery_id, third_party: third_party.clone(), environment };
+    let rings: Vec<Ring> = overdue.into_iter().map(ring).collect();
+    if !rings.is_empty() {
+        tracing::info!(party.id = %third_party, %environment, rings = rings.len(), "rung for what is overdue");
+        deps.doorbell.ring(&rings, Duration::ZERO).await?;
+    }
+    Ok(())
 }
 
 /// Gives up what nobody has fetched for as long as offers stay in an inbox.

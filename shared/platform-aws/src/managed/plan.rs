@@ -13,6 +13,7 @@ use super::{
     buses::{self, Buses},
     route::Route,
 };
+use crate::outbox::HANDED_OVER;
 
 /// Calls a second that an API destination makes unless the party wants fewer; AWS's quota for one destination.
 const MAX_RATE: i32 = 300;
@@ -74,6 +75,8 @@ fn pattern(route: &Route) -> String {
     json!({
         "source": [names::SOURCE_ROUTER],
         "detail-type": [names::DELIVERY],
+        // Not what is replayed or was made while the route was closed: that we push.
+        "resources": [HANDED_OVER],
         "detail": { "3rdparty": [route.party], "environment": [route.environment] },
         "replay-name": [{ "exists": false }],
     })
@@ -154,7 +157,7 @@ mod tests {
         let delivery = |party: &str, environment: &str| {
             json!({
                 "source": "com.marketplace.router", "detail-type": "marketplace delivery",
-                "resources": ["marketplace-3"],
+                "resources": [HANDED_OVER, "marketplace-3"],
                 "detail": { "3rdparty": party, "environment": environment },
             })
         };
@@ -168,6 +171,9 @@ mod tests {
         assert!(!takes(&mine, &delivery("books", "test")));
         assert!(!takes(&mine, &delivery("books-2", "prod")));
         assert!(!takes(&mine, &replayed(delivery("books", "prod"))));
+        let mut ours = delivery("books", "prod");
+        ours["resources"] = json!([crate::outbox::DOORBELL]);
+        assert!(!takes(&mine, &ours), "we push it");
         assert!(takes(&forwarding_pattern(3), &delivery("any", "dev")));
         assert!(!takes(&forwarding_pattern(2), &delivery("any", "dev")));
         assert!(!takes(&forwarding_pattern(3), &replayed(delivery("any", "dev"))));

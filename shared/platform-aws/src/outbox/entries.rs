@@ -16,6 +16,9 @@ const MOST_BYTES: usize = 1_000_000;
 /// In the `resources` of the deliveries that are ours to make: what the doorbell's rule looks for.
 pub const DOORBELL: &str = "marketplace:doorbell";
 
+/// In the `resources` of the deliveries that EventBridge makes: what the rules of parties' routes look for.
+pub const HANDED_OVER: &str = "marketplace:handed-over";
+
 /// What AWS counts for an entry's time.
 const TIME_BYTES: usize = 14;
 
@@ -42,15 +45,18 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     pub(super) fn new(key: Key, carrier: Option<Carrier>, bus: &str, event: &BusEvent) -> Self {
-        let rings = matches!(carrier, Some(Carrier::Us));
+        let resource = carrier.map(|carrier| match carrier {
+            Carrier::Bus(_) => HANDED_OVER,
+            Carrier::Us => DOORBELL,
+        });
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(bus)
             .source(&*event.source)
             .detail_type(&*event.detail_type)
             .time(DateTime::from_secs(event.time.as_second()))
             .detail(event.detail.get())
-            .set_resources(rings.then(|| vec![DOORBELL.to_owned()]));
-        let resource = if rings { DOORBELL.len() } else { 0 };
+            .set_resources(resource.map(|resource| vec![resource.to_owned()]));
+        let resource = resource.map_or(0, str::len);
         let bytes = TIME_BYTES + event.source.len() + event.detail_type.len() + event.detail.get().len() + resource;
         Self { key, carrier, at: event.time, entry: entry.build(), bytes }
     }
