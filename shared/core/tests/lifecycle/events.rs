@@ -133,7 +133,7 @@ fn facts() -> Vec<(Fact, Option<(EventKind, &'static str)>)> {
         (arrived, from(EventKind::DeliveryResult, delivery)),
         (failed, from(EventKind::DeliveryResult, delivery)),
         (held, from(EventKind::DeliveryResult, delivery)),
-        (replayed, None),
+        (replayed, from(EventKind::Delivery, router)),
         (Fact::UserTold { channel: "email".to_owned(), of: 3 }, None),
         (changed(ThirdPartyChange::Joined, None), from(EventKind::ThirdParty, registry)),
         (changed(ThirdPartyChange::Paused, Some(environment)), from(EventKind::ThirdParty, registry)),
