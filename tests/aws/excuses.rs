@@ -20,6 +20,7 @@ const FLOWS: &[(&str, &str)] = &[
     ("notices::each_change_is_mailed_once", "it is the story of a mail server, and SES is none"),
     ("notices::nothing_goes_to_an_address_that_nobody_confirmed", PEOPLE),
     ("push::an_endpoint_that_does_not_answer_in_time_is_tried_again", TIMEOUT),
+    ("push::a_token_is_used_again_and_replaced_when_it_is_refused", "instances of the sender have a token each"),
     ("transports::a_negative_retry_after_ends_it_under_managed_only", MANAGED),
     ("transports::managed_retries_what_eventbridge_retries", MANAGED),
     ("transports::retry_after_is_respected", MANAGED),
