@@ -9,11 +9,15 @@ use http_edge::{
     finish::finish,
     token::{Expected, KeySource, RemoteVerifier, SourceError, TokenVerifier},
 };
-use marketplace_api::people::People;
+use marketplace_api::{
+    endpoint_tests::{self, EndpointTests},
+    people::People,
+};
 use platform_aws::Aws;
 use reqwest::Client;
 use tokio::sync::watch;
 use url::Url;
+use webhook_sender::{Sender, SenderConfig};
 
 use crate::{
     config::{self, Tokens},
@@ -33,14 +37,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Something that everything needs cannot be had.
 pub async fn api(config: config::Api) -> Result<Router, Failure> {
     let parts = Parts::load(&config.table).await?;
-    Ok(api_of(&parts, parts.store(&config.secrets_key), &config)?)
+    api_of(&parts, parts.store(&config.secrets_key), &config)
 }
 
 /// The same, of these parts and this store.
 ///
 /// # Errors
-/// The client that fetches the issuer's keys cannot be set up.
-pub fn api_of(parts: &Parts, store: Aws, config: &config::Api) -> Result<Router, reqwest::Error> {
+/// A client of HTTP cannot be set up.
+pub fn api_of(parts: &Parts, store: Aws, config: &config::Api) -> Result<Router, Failure> {
     let edge = edge(parts, store, &config.tokens)?;
     let people = marketplace_api::people::routes(People {
         edge: edge.clone(),
@@ -48,13 +52,15 @@ pub fn api_of(parts: &Parts, store: Aws, config: &config::Api) -> Result<Router,
         notices: parts.notices(None),
         public_url: without_slash(&config.public_url),
     });
+    let sender = SenderConfig { allow_private: config.allow_private_endpoints, ..SenderConfig::default() };
+    let tests = endpoint_tests::routes(EndpointTests { edge: edge.clone(), push: Sender::new(&sender)? });
     let routes = marketplace_api::routes(marketplace_api::Deps {
         edge,
         allow_private_endpoints: config.allow_private_endpoints,
         // Whoever asks has come through everything that there is.
         readiness: Arc::new(|| Box::pin(async { Ok(()) })),
     });
-    Ok(finish(routes.merge(people), parts.clock.clone(), parts.randomness.clone()))
+    Ok(finish(routes.merge(people).merge(tests), parts.clock.clone(), parts.randomness.clone()))
 }
 
 /// HTTP for third parties' machines.

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 mod dead_letters;
+pub mod endpoint_tests;
 mod health;
 mod jwks;
 mod keys;
@@ -13,6 +14,7 @@ mod pattern_field;
 pub mod people;
 mod requests;
 mod sessions;
+mod signing;
 mod test_accounts;
 mod third_parties;
 mod users;
@@ -56,6 +58,7 @@ pub fn routes<S: Store>(deps: Deps<S>) -> Router {
         .merge(keys::routes())
         .merge(me::routes())
         .merge(requests::routes())
+        .merge(signing::routes())
         .merge(test_accounts::routes())
         .merge(third_parties::routes())
         .with_state(deps)

@@ -13,7 +13,7 @@ use event_schema::{
 };
 use http_edge::{body::JsonBody, caller::PartyCaller, problem::Problem, reply};
 use marketplace_core::{
-    delivery::{DeliveryInput, DeliverySettings, Withheld, resolve},
+    delivery::{DeliveryInput, resolve},
     party::{Party, PartyCommand, PartyState},
     pattern::Pattern,
     ports::Store,
@@ -21,7 +21,10 @@ use marketplace_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 
-use crate::{Deps, pattern_field};
+use crate::{
+    Deps, pattern_field,
+    signing::{self, ShownDelivery},
+};
 
 pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
     Router::new()
@@ -39,10 +42,10 @@ struct Me<'a> {
     state: PartyState,
     scope: Option<&'a Pattern>,
     filter: Option<&'a Pattern>,
-    delivery: DeliverySettings<Withheld>,
+    delivery: ShownDelivery<'a>,
 }
 
-async fn read<S: Store>(State(_): State<Deps<S>>, caller: PartyCaller) -> Response {
+async fn read<S: Store>(State(deps): State<Deps<S>>, caller: PartyCaller) -> Response {
     let (party, environment) = (&caller.party, caller.environment);
     let settings = party.environment(environment);
     let me = Me {
@@ -52,7 +55,7 @@ async fn read<S: Store>(State(_): State<Deps<S>>, caller: PartyCaller) -> Respon
         state: party.state_in(environment),
         scope: party.scope.as_ref(),
         filter: settings.filter.as_ref(),
-        delivery: settings.delivery.masked(),
+        delivery: ShownDelivery::masked(&settings.delivery, deps.edge.now()),
     };
     reply::json(StatusCode::OK, &me)
 }
@@ -85,11 +88,13 @@ async fn set_delivery<S: Store>(
 ) -> Result<Response, Problem> {
     let input: DeliveryInput = body.parse()?;
     let stored = &caller.party.environment(caller.environment).delivery;
-    let settings = resolve(input, Some(stored), deps.allow_private_endpoints).map_err(|faults| {
+    let seed = signing::seed(&deps.edge, deps.edge.now());
+    let settings = resolve(input, Some(stored), deps.allow_private_endpoints, &seed).map_err(|faults| {
         Problem::invalid(faults.into_iter().map(|fault| Fault::new(fault.pointer, fault.detail)).collect())
     })?;
-    let answer = settings.masked();
-    apply(&deps, &caller, PartyCommand::SetDelivery(caller.environment, Box::new(settings))).await?;
+    let command = PartyCommand::SetDelivery(caller.environment, Box::new(settings));
+    let party = apply(&deps, &caller, command).await?;
+    let answer = ShownDelivery::after(&party.environment(caller.environment).delivery, &seed);
     Ok(reply::json(StatusCode::OK, &answer))
 }
 

@@ -74,7 +74,7 @@ async fn read<S: Store>(
     PathId(id): PathId<PartyId>,
 ) -> Result<Response, Problem> {
     let party = deps.edge.store.party(&id).await?.ok_or_else(Problem::not_found)?;
-    Ok(reply::json(StatusCode::OK, &PartyView::of(&party)))
+    Ok(reply::json(StatusCode::OK, &PartyView::of(&party, deps.edge.now())))
 }
 
 async fn change<S: Store>(
@@ -85,7 +85,7 @@ async fn change<S: Store>(
 ) -> Result<Response, Problem> {
     let patch = body.parse::<PartyChanges>()?.check()?;
     let party = apply(&deps, id, PartyCommand::Patch(patch), &operator).await?;
-    Ok(reply::json(StatusCode::OK, &PartyView::of(&party)))
+    Ok(reply::json(StatusCode::OK, &PartyView::of(&party, deps.edge.now())))
 }
 
 /// The party's id is never used again; disabling it twice is once.

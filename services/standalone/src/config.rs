@@ -25,6 +25,8 @@ pub struct Config {
     pub events_secret: Option<SecretString>,
     /// `MARKETPLACE_SECRET_KEY`: encrypts stored credentials; made and saved when unset.
     pub secret_key: Option<SecretString>,
+    /// `MARKETPLACE_SECRET_KEY_PREVIOUS`: earlier ones, comma separated. What they encrypted is encrypted anew at start.
+    pub previous_secret_keys: Vec<SecretString>,
     /// `MARKETPLACE_ALLOW_PRIVATE_ENDPOINTS`: admits http and private addresses, for development.
     pub allow_private_endpoints: bool,
     /// `MARKETPLACE_SMTP_URL`: where e-mail goes; unset: files in `outbox/` in the data folder.
@@ -80,6 +82,9 @@ impl Config {
             operator_token: reader.checked("MARKETPLACE_OPERATOR_TOKEN", secret),
             events_secret: reader.checked("MARKETPLACE_EVENTS_SECRET", secret),
             secret_key: reader.checked("MARKETPLACE_SECRET_KEY", secret_key),
+            previous_secret_keys: reader
+                .checked("MARKETPLACE_SECRET_KEY_PREVIOUS", secret_keys)
+                .unwrap_or_default(),
             allow_private_endpoints: reader.or("MARKETPLACE_ALLOW_PRIVATE_ENDPOINTS", false),
             smtp_url: reader.checked("MARKETPLACE_SMTP_URL", mail_address),
             max_wait: reader.checked("MARKETPLACE_MAX_WAIT_SECONDS", wait).unwrap_or(Duration::from_secs(LONGEST_WAIT)),
@@ -139,6 +144,10 @@ fn secret_key(text: &str) -> Result<SecretString, String> {
     Ok(text.to_owned().into())
 }
 
+fn secret_keys(text: &str) -> Result<Vec<SecretString>, String> {
+    text.split(',').map(|key| secret_key(key.trim()).map_err(|detail| format!("each {detail}"))).collect()
+}
+
 fn web_address(text: &str) -> Result<Url, String> {
     let url: Url = text.parse().map_err(|error: url::ParseError| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
@@ -182,6 +191,8 @@ fn positive(text: &str) -> Result<u32, String> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     #[test]
@@ -194,10 +205,20 @@ mod tests {
     }
 
     #[test]
+    fn earlier_keys_are_separated_by_commas() {
+        let keys = ["a".repeat(32), "b".repeat(40)];
+        let previous = format!("{} , {}", keys[0], keys[1]);
+        let read = Config::read(|variable| (variable == "MARKETPLACE_SECRET_KEY_PREVIOUS").then(|| previous.clone()));
+        let read = read.unwrap().previous_secret_keys;
+        assert_eq!(read.iter().map(ExposeSecret::expose_secret).collect::<Vec<_>>(), keys);
+    }
+
+    #[test]
     fn every_problem_is_reported_at_once_and_no_value_is_shown() {
         let error = Config::read(|variable| match variable {
             "MARKETPLACE_LISTEN" => Some("nowhere".to_owned()),
             "MARKETPLACE_OPERATOR_TOKEN" => Some("hush".to_owned()),
+            "MARKETPLACE_SECRET_KEY_PREVIOUS" => Some(format!("{}, hush", "x".repeat(32))),
             "MARKETPLACE_MAX_WAIT_SECONDS" => Some("21".to_owned()),
             "MARKETPLACE_SMTP_URL" => Some("http://mail".to_owned()),
             _ => None,
@@ -209,6 +230,7 @@ mod tests {
             [
                 "MARKETPLACE_LISTEN",
                 "MARKETPLACE_OPERATOR_TOKEN",
+                "MARKETPLACE_SECRET_KEY_PREVIOUS",
                 "MARKETPLACE_SMTP_URL",
                 "MARKETPLACE_MAX_WAIT_SECONDS"
             ]

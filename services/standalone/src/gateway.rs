@@ -16,7 +16,7 @@ use http_edge::{
     rate_limit::RateLimiter,
     token::{Expected, JwksVerifier, KeySetFault},
 };
-use marketplace_api::accounts::Accounts;
+use marketplace_api::{accounts::Accounts, endpoint_tests::EndpointTests};
 use marketplace_core::ports::{Clock, Randomness, StoreError, identity::Identity as _};
 use platform_base::{
     clock::SystemClock,
@@ -123,13 +123,12 @@ impl Gateway {
         let secrets = Secrets::load(&config).map_err(|error| StartError::DataDir(config.data_dir.clone(), error))?;
         let parts = Parts::open(&config, &secrets, address)?;
         let (stop, mut stopped) = watch::channel(false);
-        let app = parts.app(&config, &secrets, stop.subscribe())?;
-
         let sender = Sender::new(&SenderConfig {
             allow_private: config.allow_private_endpoints,
             timeout: options.attempt_timeout,
             ..SenderConfig::default()
         })?;
+        let app = parts.app(&config, &secrets, sender.clone(), stop.subscribe())?;
         let (clock, randomness) = (parts.clock.clone(), parts.randomness.clone());
         let bus = Bus::start(&parts.store, parts.consumers(), options.mischief).await?;
         let push = PushDeps { push: sender, clock: clock.clone(), randomness };
@@ -194,7 +193,7 @@ impl Secrets {
 impl Parts {
     fn open(config: &Config, secrets: &Secrets, address: SocketAddr) -> Result<Self, StartError> {
         let folder: &Path = &config.data_dir;
-        let vault = Vault::new(&secrets.secret_key)?;
+        let vault = Vault::new(&secrets.secret_key)?.after(&config.previous_secret_keys)?;
         let store = Embedded::open(platform_embedded::Options::new(folder.to_owned(), vault))?;
         let public_url = config.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
         let public_url: Arc<str> = public_url.trim_end_matches('/').into();
@@ -211,7 +210,13 @@ impl Parts {
     }
 
     /// Every route of every service.
-    fn app(&self, config: &Config, secrets: &Secrets, closing: watch::Receiver<bool>) -> Result<Router, StartError> {
+    fn app(
+        &self,
+        config: &Config,
+        secrets: &Secrets,
+        push: Sender,
+        closing: watch::Receiver<bool>,
+    ) -> Result<Router, StartError> {
         let edge = self.edge(config, secrets)?;
         let store = self.store.clone();
         let api = marketplace_api::Deps {
@@ -222,6 +227,7 @@ impl Parts {
                 Box::pin(async move { store.check().await.map_err(|error| error.to_string()) })
             }),
         };
+        let tests = EndpointTests { edge: edge.clone(), push };
         let ingest = status_ingest::Deps { edge: edge.clone(), max_wait: config.max_wait, closing };
         let accounts = Accounts {
             edge,
@@ -238,6 +244,7 @@ impl Parts {
         let rest = Router::new()
             .merge(marketplace_api::routes(api))
             .merge(marketplace_api::accounts::routes(accounts))
+            .merge(marketplace_api::endpoint_tests::routes(tests))
             .merge(status_ingest::routes(ingest))
             .merge(operations::routes(self.store.clone()));
         let rest = finish(rest, self.clock.clone(), self.randomness.clone());

@@ -3,6 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use marketplace_core::{
     delivery::{Auth, EndpointUrl, PushSettings},
+    signing::{KeyFault, Signer},
     transport::Failure,
 };
 use reqwest::{
@@ -18,6 +19,7 @@ use crate::{fault::Fault, oauth::TokenSource};
 pub struct Endpoint {
     pub(crate) target: Target,
     pub(crate) credential: Credential,
+    pub(crate) signer: Signer,
 }
 
 /// Settings that cannot be put into a request; [`marketplace_core::delivery::resolve`] makes no such ones.
@@ -29,6 +31,9 @@ pub enum EndpointError {
     /// The API key's value.
     #[error("the API key's value is not legal in a header")]
     HeaderValue(#[from] InvalidHeaderValue),
+    /// A key that messages are signed with.
+    #[error(transparent)]
+    SigningKey(#[from] KeyFault),
 }
 
 impl Endpoint {
@@ -48,7 +53,8 @@ impl Endpoint {
                 Credential::Token(Box::new(source))
             }
         };
-        Ok(Self { target: Target::new(&settings.url, allow_private), credential })
+        let signer = Signer::new(&settings.signing)?;
+        Ok(Self { target: Target::new(&settings.url, allow_private), credential, signer })
     }
 }
 

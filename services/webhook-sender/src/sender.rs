@@ -27,6 +27,7 @@ use crate::{
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// Idle connections kept per host: many parties may share one, each with its attempts in flight; what is not used is
 /// closed after [`IDLE_TIME`].
@@ -194,13 +195,19 @@ impl Attempt<'_> {
     }
 
     fn headers(&self, credential: Option<(&HeaderName, HeaderValue)>) -> Result<HeaderMap, Fault> {
-        // An id is hexadecimal digits, so this cannot fail; if it ever does, it is not the party's fault.
-        let id = HeaderValue::try_from(self.message.id.to_string())
-            .map_err(|fault| Fault::new(Failure::ConnectFailed, fault.to_string()))?;
-        let mut headers = HeaderMap::with_capacity(6);
+        // Ids and signatures are printable ASCII, so this cannot fail; if it ever does, it is not the party's fault.
+        let value = |text| {
+            HeaderValue::try_from(text).map_err(|fault| Fault::new(Failure::ConnectFailed, fault.to_string()))
+        };
+        let id = self.message.id.to_string();
+        let signature = self.endpoint.signer.sign(&id, self.now, &self.message.body);
+        let mut headers = HeaderMap::with_capacity(7);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(WEBHOOK_ID, id);
+        headers.insert(WEBHOOK_ID, value(id)?);
         headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(self.now.as_second()));
+        if let Some(signature) = signature {
+            headers.insert(WEBHOOK_SIGNATURE, value(signature)?);
+        }
         if let Some((name, value)) = credential {
             headers.insert(name, value);
         }

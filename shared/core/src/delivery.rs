@@ -11,6 +11,7 @@ mod resolve;
 mod secret;
 mod text;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -21,6 +22,7 @@ pub use self::{
     resolve::{FieldFault, resolve},
     secret::{MASK, Secret, Secrets, Withheld},
 };
+use crate::signing::Signing;
 pub use crate::transport::Transport;
 
 /// The delivery settings of one party's environment.
@@ -44,8 +46,9 @@ pub struct PushSettings<S = Secret> {
     pub url: EndpointUrl,
     /// Who carries the messages, and by which rules.
     pub transport: Transport,
-    /// Whether messages are signed (Standard Webhooks). Always false so far: [`resolve`] refuses true.
-    pub signed: bool,
+    /// The keys that messages are signed with, if they are.
+    #[serde(flatten)]
+    pub signing: Signing<S>,
     /// How we prove to the endpoint who we are.
     pub auth: Auth<S>,
     /// At most this many attempts a second; unset: as many as the platform can.
@@ -89,13 +92,24 @@ pub enum Auth<S = Secret> {
     },
 }
 
+impl<S> DeliverySettings<S> {
+    /// The keys that messages are signed with; none when they are not.
+    #[must_use]
+    pub fn signing(&self) -> Option<&Signing<S>> {
+        match self {
+            Self::Push(push) if push.signing.current().is_some() => Some(&push.signing),
+            Self::Push(_) | Self::Poll => None,
+        }
+    }
+}
+
 impl DeliverySettings {
     /// The settings without their secrets: what an answer shows, and what is stored in clear text.
     #[must_use]
     pub fn masked(&self) -> DeliverySettings<Withheld> {
         match self {
             Self::Poll => DeliverySettings::Poll,
-            Self::Push(push) => DeliverySettings::Push(push.with_secret(|_| Withheld)),
+            Self::Push(push) => DeliverySettings::Push(push.with_secrets(|_| Withheld, |_| Withheld)),
         }
     }
 
@@ -104,8 +118,20 @@ impl DeliverySettings {
     pub fn secrets(&self) -> Secrets {
         match self {
             Self::Poll => Secrets::default(),
-            Self::Push(push) => Secrets { auth: push.auth.secret().cloned() },
+            Self::Push(push) => Secrets {
+                auth: push.auth.secret().cloned(),
+                signing: push.signing.keys().iter().map(|key| key.secret.clone()).collect(),
+            },
         }
+    }
+
+    /// What these settings come to in place of others: keys that sign already stay ([`Signing::replacing`]).
+    #[must_use]
+    pub fn replacing(mut self, before: &Self) -> Self {
+        if let (Self::Push(push), Some(signing)) = (&mut self, before.signing()) {
+            push.signing = std::mem::take(&mut push.signing).replacing(signing);
+        }
+        self
     }
 }
 
@@ -115,18 +141,39 @@ impl DeliverySettings<Withheld> {
     /// # Errors
     /// The two do not belong together: a secret is missing, or there is one too many.
     pub fn join(&self, secrets: &Secrets) -> Result<DeliverySettings, JoinError> {
-        let needed = match self {
-            Self::Poll => None,
-            Self::Push(push) => push.auth.secret(),
+        let (auth, keys) = match self {
+            Self::Poll => (None, 0),
+            Self::Push(push) => (push.auth.secret(), push.signing.keys().len()),
         };
-        match (self, needed, &secrets.auth) {
-            (Self::Poll, _, None) => Ok(DeliverySettings::Poll),
-            (Self::Push(push), Some(Withheld), Some(secret)) => {
-                Ok(DeliverySettings::Push(push.with_secret(|_| secret.clone())))
-            }
-            (Self::Push(push), None, None) => Ok(DeliverySettings::Push(push.with_secret(|_| Secret::default()))),
-            _ => Err(JoinError),
+        if auth.is_some() != secrets.auth.is_some() || keys != secrets.signing.len() {
+            return Err(JoinError);
         }
+        let mut signing = secrets.signing.iter().cloned();
+        Ok(match self {
+            Self::Poll => DeliverySettings::Poll,
+            Self::Push(push) => DeliverySettings::Push(push.with_secrets(
+                |_| secrets.auth.clone().unwrap_or_default(),
+                |_| signing.next().unwrap_or_default(),
+            )),
+        })
+    }
+
+    /// The settings with empty texts for their secrets, for those who never use them.
+    #[must_use]
+    pub fn blank(&self) -> DeliverySettings {
+        match self {
+            Self::Poll => DeliverySettings::Poll,
+            Self::Push(push) => DeliverySettings::Push(push.with_secrets(|_| Secret::default(), |_| Secret::default())),
+        }
+    }
+
+    /// What is shown now: without the keys that sign no more.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        if let Self::Push(push) = &mut self {
+            push.signing = push.signing.without_ended(now);
+        }
+        self
     }
 }
 
@@ -136,12 +183,12 @@ impl DeliverySettings<Withheld> {
 pub struct JoinError;
 
 impl<S> PushSettings<S> {
-    fn with_secret<T>(&self, change: impl FnOnce(&S) -> T) -> PushSettings<T> {
+    fn with_secrets<T>(&self, auth: impl FnOnce(&S) -> T, signing: impl FnMut(&S) -> T) -> PushSettings<T> {
         PushSettings {
             url: self.url.clone(),
             transport: self.transport,
-            signed: self.signed,
-            auth: self.auth.with_secret(change),
+            signing: self.signing.with_secrets(signing),
+            auth: self.auth.with_secret(auth),
             rate_limit_per_second: self.rate_limit_per_second,
             max_age_hours: self.max_age_hours,
         }

@@ -1,5 +1,8 @@
 //! A third party: who it is, what it may see, how it is reached, and what can be done to it.
 
+mod refusals;
+mod rotation;
+
 use event_schema::{
     id::{Environment, KeyId, PartyId},
     third_party::ThirdPartyChange,
@@ -7,6 +10,8 @@ use event_schema::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::rotation::SigningRotation;
+use self::refusals::{disabled, taken};
 use crate::{command::Refusal, delivery::DeliverySettings, fact::Fact, pattern::Pattern};
 
 /// A third party with its settings in every environment.
@@ -124,8 +129,10 @@ pub enum PartyCommand {
     Patch(PartyPatch),
     /// The party narrows what it sees.
     SetFilter(Environment, Option<Pattern>),
-    /// The party says how offers get to it.
+    /// The party says how offers get to it. Keys that sign messages already stay.
     SetDelivery(Environment, Box<DeliverySettings>),
+    /// Messages are signed with a new key; those before it go on for so long.
+    RotateSigningKey(Environment, SigningRotation),
     /// Pushes to one environment stop, for this reason.
     Pause(Environment, String),
     /// A key is added.
@@ -168,7 +175,8 @@ impl PartyCommand {
     /// Decides, given the party as it is (none: no such party), and who asks.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] when there is no such party, [`Refusal::State`] when it exists already or is disabled.
+    /// [`Refusal::NotFound`] when there is no such party, [`Refusal::State`] when it exists already, is disabled, or
+    /// has no key to rotate.
     pub fn decide(&self, id: &PartyId, current: Option<&Party>, by: &str) -> Result<PartyDecision, Refusal> {
         if let Self::Join(party, key) = self {
             return match current {
@@ -182,6 +190,9 @@ impl PartyCommand {
         }
         if party.state == PartyState::Disabled {
             return Err(disabled());
+        }
+        if let Self::RotateSigningKey(environment, rotation) = self {
+            rotation.apply(&mut party.environment_mut(*environment).delivery)?;
         }
         let (kind, environment, fields) = self.alter(&mut party);
         let add_key = if let Self::AddKey(key) = self { Some(key) } else { None };
@@ -208,13 +219,15 @@ impl PartyCommand {
                 (Changed, Some(*environment), vec!["filter".to_owned()])
             }
             Self::SetDelivery(environment, delivery) => {
-                party.environment_mut(*environment).delivery = (**delivery).clone();
+                let settings = party.environment_mut(*environment);
+                settings.delivery = (**delivery).clone().replacing(&settings.delivery);
                 (Changed, Some(*environment), vec!["delivery".to_owned()])
             }
             Self::Pause(environment, reason) => {
                 party.environment_mut(*environment).paused = Some(reason.clone());
                 (Paused, Some(*environment), vec![reason.clone()])
             }
+            Self::RotateSigningKey(environment, _) => (Changed, Some(*environment), vec!["signing_keys".to_owned()]),
             Self::AddKey(key) => (Changed, Some(key.environment), vec!["keys".to_owned()]),
             Self::RevokeKey(_) => (Changed, None, vec!["keys".to_owned()]),
             Self::Join(..) | Self::Disable => {
@@ -283,18 +296,4 @@ fn decision(
 ) -> PartyDecision {
     let fact = Fact::PartyChanged { third_party: id.clone(), environment, change, fields, by: by.to_owned() };
     PartyDecision { party, add_key: add_key.cloned(), revoke_key: None, fact: Some(fact) }
-}
-
-fn taken() -> Refusal {
-    Refusal::State {
-        current_status: "taken",
-        detail: "a third party with this id exists; ids are never reused".to_owned(),
-    }
-}
-
-fn disabled() -> Refusal {
-    Refusal::State {
-        current_status: PartyState::Disabled.as_str(),
-        detail: "this third party is disabled for good".to_owned(),
-    }
 }

@@ -18,12 +18,14 @@ use crate::{
     user::{User, UserPatch},
 };
 
+mod endpoint_tests;
 pub mod identity;
 mod notices;
 mod push;
 mod system;
 
 pub use self::{
+    endpoint_tests::EndpointTests,
     notices::{Notice, NoticeError, Notices, Recipient},
     push::{Push, PushReport},
     system::{Clock, Randomness},
@@ -287,6 +289,9 @@ pub trait UserStore: Clone + Send + Sync + 'static {
 }
 
 /// Everything that the services need of a platform's store.
-pub trait Store: RequestStore + Inbox + DeadLetters + PartyStore + UserStore + IdempotencyStore {}
+pub trait Store: RequestStore + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore {}
 
-impl<S> Store for S where S: RequestStore + Inbox + DeadLetters + PartyStore + UserStore + IdempotencyStore {}
+impl<S> Store for S where
+    S: RequestStore + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore
+{
+}

@@ -77,6 +77,14 @@ pub fn render(
     text
 }
 
+/// The text of a `ping`, which a party gets only when it asks for a test of its endpoint.
+#[must_use]
+pub fn render_ping(timestamp: Timestamp, third_party: &PartyId, environment: Environment) -> String {
+    format!(
+        r#"{{"type":"ping","timestamp":"{timestamp}","data":{{"third_party":"{third_party}","environment":"{environment}"}}}}"#
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -123,6 +131,18 @@ mod tests {
                         "user_id": "u", "request_status": "new",
                     },
                 },
+            })
+        );
+    }
+
+    #[test]
+    fn a_ping_says_to_whom_it_is_sent() {
+        let text = render_ping("2026-01-02T03:04:05.678Z".parse().unwrap(), &"books".parse().unwrap(), Environment::Test);
+        assert_eq!(
+            serde_json::from_str::<Value>(&text).unwrap(),
+            json!({
+                "type": "ping", "timestamp": "2026-01-02T03:04:05.678Z",
+                "data": { "third_party": "books", "environment": "test" },
             })
         );
     }

@@ -6,6 +6,7 @@
 //! and [`outbox`] puts them on the bus.
 
 mod dead_letters;
+mod endpoint_tests;
 mod idempotency;
 mod inbox;
 pub mod item;

@@ -43,8 +43,9 @@ pub enum VaultError {
 /// Seals and opens stored secrets.
 #[derive(Debug)]
 pub struct Vault {
-    header: [u8; HEADER_LEN],
-    key: RandomizedNonceKey,
+    key: Key,
+    /// Keys of before: what they sealed is opened, and nothing is sealed with them.
+    previous: Vec<Key>,
 }
 
 impl Vault {
@@ -53,17 +54,15 @@ impl Vault {
     /// # Errors
     /// [`VaultError::WeakKey`] when the text has fewer than [`MIN_KEY_LENGTH`] characters.
     pub fn new(key: &SecretString) -> Result<Self, VaultError> {
-        let text = key.expose_secret();
-        if text.chars().count() < MIN_KEY_LENGTH {
-            return Err(VaultError::WeakKey);
-        }
-        let secret = Salt::new(HKDF_SHA256, b"marketplace vault").extract(text.as_bytes());
-        let id: [u8; KEY_ID_LEN] = derive(&secret, b"key id")?;
-        let key: [u8; 32] = derive(&secret, b"aes-256-gcm")?;
-        let mut header = [VERSION; HEADER_LEN];
-        header[1..].copy_from_slice(&id);
-        let key = RandomizedNonceKey::new(&AES_256_GCM, &key).map_err(failed)?;
-        Ok(Self { header, key })
+        Ok(Self { key: Key::new(key)?, previous: Vec::new() })
+    }
+
+    /// The same vault, which also opens what was sealed with these keys.
+    ///
+    /// # Errors
+    /// As [`Vault::new`].
+    pub fn after(self, previous: &[SecretString]) -> Result<Self, VaultError> {
+        Ok(Self { previous: previous.iter().map(Key::new).collect::<Result<_, _>>()?, ..self })
     }
 
     /// Encrypts. `belongs_to` (a party's id and environment) has to be the same when it is opened, so that one
@@ -72,10 +71,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Failed`] when there is no randomness.
     pub fn seal(&self, clear: &[u8], belongs_to: &[u8]) -> Result<Vec<u8>, VaultError> {
-        let mut text = clear.to_vec();
-        let aad = self.authenticated(belongs_to);
-        let nonce = self.key.seal_in_place_append_tag(aad, &mut text).map_err(failed)?;
-        Ok([&self.header[..], nonce.as_ref(), &text].concat())
+        self.key.seal(clear, belongs_to)
     }
 
     /// Decrypts what [`Vault::seal`] made for the same `belongs_to`.
@@ -88,10 +84,49 @@ impl Vault {
         if header[0] != VERSION {
             return Err(VaultError::Damaged);
         }
-        if header != self.header {
-            return Err(VaultError::OtherKey);
+        let key = std::iter::once(&self.key).chain(&self.previous).find(|key| header == key.header);
+        key.ok_or(VaultError::OtherKey)?.open(rest, belongs_to)
+    }
+
+    /// What everything begins with that is sealed now: what begins otherwise was sealed with a key of before.
+    #[must_use]
+    pub fn header(&self) -> &[u8] {
+        &self.key.header
+    }
+}
+
+/// One key, with what is written before everything that it seals.
+#[derive(Debug)]
+struct Key {
+    header: [u8; HEADER_LEN],
+    key: RandomizedNonceKey,
+}
+
+impl Key {
+    fn new(text: &SecretString) -> Result<Self, VaultError> {
+        let text = text.expose_secret();
+        if text.chars().count() < MIN_KEY_LENGTH {
+            return Err(VaultError::WeakKey);
         }
-        let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or(VaultError::Damaged)?;
+        let secret = Salt::new(HKDF_SHA256, b"marketplace vault").extract(text.as_bytes());
+        let id: [u8; KEY_ID_LEN] = derive(&secret, b"key id")?;
+        let key: [u8; 32] = derive(&secret, b"aes-256-gcm")?;
+        let mut header = [VERSION; HEADER_LEN];
+        header[1..].copy_from_slice(&id);
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &key).map_err(failed)?;
+        Ok(Self { header, key })
+    }
+
+    fn seal(&self, clear: &[u8], belongs_to: &[u8]) -> Result<Vec<u8>, VaultError> {
+        let mut text = clear.to_vec();
+        let aad = self.authenticated(belongs_to);
+        let nonce = self.key.seal_in_place_append_tag(aad, &mut text).map_err(failed)?;
+        Ok([&self.header[..], nonce.as_ref(), &text].concat())
+    }
+
+    /// Decrypts what comes after the header.
+    fn open(&self, sealed: &[u8], belongs_to: &[u8]) -> Result<Vec<u8>, VaultError> {
+        let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or(VaultError::Damaged)?;
         let damaged = |_: Unspecified| VaultError::Damaged;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(damaged)?;
         let mut text = text.to_vec();
@@ -145,6 +180,25 @@ mod tests {
         assert_eq!(ours().open(&sealed, b""), Err(VaultError::Damaged));
         let other = vault("0123456789abcdef0123456789abcdeF");
         assert_eq!(other.open(&sealed, b"acme/prod"), Err(VaultError::OtherKey));
+    }
+
+    #[test]
+    fn a_key_of_before_opens_and_does_not_seal() {
+        const FIRST: &str = "the first key of thirty-two characters";
+        const SECOND: &str = "the second key of thirty-two characters";
+        let (first, second) = (vault(FIRST), vault(SECOND));
+        let rotated = ours().after(&[SECOND.into(), FIRST.into()]).unwrap();
+        for old in [&first, &second] {
+            let sealed = old.seal(CLEAR, b"acme/prod").unwrap();
+            assert_eq!(rotated.open(&sealed, b"acme/prod").unwrap(), CLEAR);
+            assert_eq!(rotated.open(&sealed, b"acme/test"), Err(VaultError::Damaged));
+            assert!(!sealed.starts_with(rotated.header()));
+        }
+        let sealed = rotated.seal(CLEAR, b"acme/prod").unwrap();
+        assert!(sealed.starts_with(rotated.header()));
+        assert_eq!(ours().open(&sealed, b"acme/prod").unwrap(), CLEAR);
+        assert_eq!(first.open(&sealed, b"acme/prod"), Err(VaultError::OtherKey));
+        assert_eq!(ours().after(&["short".into()]).unwrap_err(), VaultError::WeakKey);
     }
 
     #[test]

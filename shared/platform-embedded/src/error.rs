@@ -23,8 +23,9 @@ pub enum OpenError {
     InUse,
     /// The secret key is not the one that the stored credentials were sealed with.
     #[error(
-        "third parties' stored credentials were encrypted with another key: set MARKETPLACE_SECRET_KEY to it, or put the \
-         file `secret-key` of the gateway that made this database into its data folder"
+        "third parties' stored credentials were encrypted with another key: set MARKETPLACE_SECRET_KEY to it (or \
+         MARKETPLACE_SECRET_KEY_PREVIOUS, when it was replaced), or put the file `secret-key` of the gateway that made \
+         this database into its data folder"
     )]
     OtherKey,
     /// The database refused.

@@ -8,6 +8,7 @@ pub mod bus;
 mod checkpoint;
 mod dead_letters;
 mod effects;
+mod endpoint_tests;
 mod error;
 mod idempotency;
 pub mod identity;
@@ -18,6 +19,7 @@ mod parties;
 pub mod push;
 mod readers;
 mod requests;
+mod reseal;
 pub mod retention;
 mod rows;
 mod schema;
@@ -102,6 +104,7 @@ impl Embedded {
         make_private(&path)?;
         let mut connection = connect(&path, options.cache_kib / 2)?;
         schema::migrate(&mut connection)?;
+        reseal::all(&mut connection, &options.vault)?;
         let registry = parties::load(&connection, &options.vault).map_err(error::opening)?;
         let next_sequence = next_sequence(&connection)?;
         let shared = Arc::new(Shared {
@@ -111,6 +114,7 @@ impl Embedded {
             queues: Queues::default(),
             waiters: Waiters::default(),
             running: Mutex::default(),
+            tests: Mutex::default(),
             opened_after: newest_time(&connection)?,
             vault: options.vault,
             _lock: lock,

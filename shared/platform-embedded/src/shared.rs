@@ -7,7 +7,7 @@ use std::{
 };
 
 use event_schema::id::{Environment, PartyId};
-use marketplace_core::{offer::Offer, party::ApiKey, routing::RoutingTable};
+use marketplace_core::{endpoint_test::RecentTests, offer::Offer, party::ApiKey, routing::RoutingTable};
 use platform_base::vault::Vault;
 use tokio::sync::Notify;
 
@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) waiters: Waiters,
     /// Idempotency keys whose first POST is still running.
     pub(crate) running: Mutex<HashSet<[u8; 32]>>,
+    /// Which parties have had their endpoints tested lately.
+    pub(crate) tests: Mutex<HashMap<PartyId, RecentTests>>,
     /// The time of the newest change when the store was opened, in microseconds.
     pub(crate) opened_after: i64,
     /// Encrypts stored credentials.

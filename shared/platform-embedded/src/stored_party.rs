@@ -35,6 +35,16 @@ fn context(id: &PartyId) -> Vec<u8> {
     format!("party/{id}/secrets").into_bytes()
 }
 
+/// Seals the `secrets` column of a party.
+pub(crate) fn seal(vault: &Vault, id: &PartyId, clear: &[u8]) -> rusqlite::Result<Vec<u8>> {
+    vault.seal(clear, &context(id)).map_err(|error| corrupt(2, error))
+}
+
+/// Opens it.
+pub(crate) fn open(vault: &Vault, id: &PartyId, sealed: &[u8]) -> rusqlite::Result<Vec<u8>> {
+    vault.open(sealed, &context(id)).map_err(|error| corrupt(2, error))
+}
+
 /// Inserts or replaces a party.
 pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, version: u64) -> rusqlite::Result<()> {
     let stored = |settings: &EnvironmentSettings| StoredEnvironment {
@@ -53,7 +63,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, versi
     let secrets = party.environments.each_ref().map(|settings| settings.delivery.secrets());
     let settings = serde_json::to_string(&settings).map_err(|error| corrupt(1, error))?;
     let secrets = serde_json::to_vec(&secrets).map_err(|error| corrupt(2, error))?;
-    let sealed = vault.seal(&secrets, &context(&party.id)).map_err(|error| corrupt(2, error))?;
+    let sealed = seal(vault, &party.id, &secrets)?;
     connection
         .prepare_cached(
             "INSERT INTO parties (id, settings, secrets, created_at, version) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -73,7 +83,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, versi
 pub(crate) fn read(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<(u64, Party)> {
     let id: PartyId = rows::parse(row, 0)?;
     let stored: Stored = serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(|error| corrupt(1, error))?;
-    let secrets = vault.open(row.get_ref(2)?.as_blob()?, &context(&id)).map_err(|error| corrupt(2, error))?;
+    let secrets = open(vault, &id, row.get_ref(2)?.as_blob()?)?;
     let secrets: [Secrets; 3] = serde_json::from_slice(&secrets).map_err(|error| corrupt(2, error))?;
     let mut secrets = secrets.iter();
     let environments = stored.environments.map(|settings| {

@@ -70,7 +70,7 @@ struct EnvironmentView<'a> {
 }
 
 impl<'a> PartyView<'a> {
-    pub(super) fn of(party: &'a Party) -> Self {
+    pub(super) fn of(party: &'a Party, now: Timestamp) -> Self {
         let view = |environment| {
             let settings = party.environment(environment);
             EnvironmentView {
@@ -78,7 +78,7 @@ impl<'a> PartyView<'a> {
                 state: party.state_in(environment),
                 paused: settings.paused.as_deref(),
                 filter: settings.filter.as_ref(),
-                delivery: settings.delivery.masked(),
+                delivery: settings.delivery.masked().at(now),
             }
         };
         Self {

@@ -12,7 +12,10 @@ use std::{
 
 use event_schema::id::MessageId;
 use jiff::Timestamp;
-use marketplace_core::delivery::{DeliverySettings, PushSettings, resolve};
+use marketplace_core::{
+    delivery::{DeliverySettings, PushSettings, resolve},
+    signing::Seed,
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -172,8 +175,20 @@ async fn read(stream: &mut TcpStream) -> Option<Received> {
 
 /// Settings as they are stored after a body was taken.
 pub(crate) fn settings(url: &str, auth: Value) -> PushSettings {
-    let body = json!({"mode": "push", "url": url, "auth": auth});
-    match resolve(serde_json::from_value(body).unwrap(), None, true).unwrap() {
+    taken(json!({"mode": "push", "url": url, "auth": auth}))
+}
+
+/// Settings by which messages are signed in this way, without credentials.
+pub(crate) fn signed_settings(url: &str, signature: &str) -> PushSettings {
+    let auth = json!({"type": "none"});
+    taken(json!({
+        "mode": "push", "url": url, "auth": auth, "transport": "direct", "signed": true, "signature": signature,
+    }))
+}
+
+fn taken(body: Value) -> PushSettings {
+    let seed = Seed { bits: [0x5e; 32], at: NOW };
+    match resolve(serde_json::from_value(body).unwrap(), None, true, &seed).unwrap() {
         DeliverySettings::Push(push) => push,
         DeliverySettings::Poll => panic!("it is a push"),
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::{Secret, Transport};
+use crate::signing::Scheme;
 
 /// The body of `PUT /v1/me/delivery`, well-formed but not yet judged.
 ///
@@ -18,8 +19,10 @@ pub struct DeliveryInput {
     pub url: Option<String>,
     /// Managed if left out; only with push.
     pub transport: Option<Transport>,
-    /// False if left out; only with push.
+    /// False if left out; only with push, and true only with the transport `direct`.
     pub signed: Option<bool>,
+    /// As it is, or `v1`, if left out; only with `signed`.
+    pub signature: Option<Scheme>,
     /// Only with push, required there.
     pub auth: Option<AuthInput>,
     /// Only with push.

@@ -7,6 +7,7 @@ use super::{
     PushSettings, RateLimit, Secret, Transport,
     text::{self, Rule},
 };
+use crate::signing::{Seed, Signing, SigningKey};
 
 /// One field that is wrong; an entry of `errors` in a problem answer (RFC 9457).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,14 +23,19 @@ pub struct FieldFault {
 /// A secret that the body leaves out (or gives as [`MASK`]) stays as stored, unless the kind of `auth` or
 /// an origin that the secret is sent to has changed: nobody may point a stored secret at another server.
 ///
+/// Where messages are to be signed the settings have a key made of `seed`; keys that sign already stay in its place when
+/// the settings [replace](DeliverySettings::replacing) those that have them. They are ours, so that they may stay with
+/// any endpoint.
+///
 /// # Errors
 /// Every fault that the body has, at least one.
 pub fn resolve(
     input: DeliveryInput,
     stored: Option<&DeliverySettings>,
     allow_private: bool,
+    seed: &Seed,
 ) -> Result<DeliverySettings, Vec<FieldFault>> {
-    let mut judge = Judge { allow_private, faults: Vec::new() };
+    let mut judge = Judge { allow_private, seed, faults: Vec::new() };
     let settings = match input.mode {
         DeliveryMode::Poll => {
             judge.refuse_push_fields(&input);
@@ -50,12 +56,13 @@ pub fn resolve(
 }
 
 /// Reads fields and collects what is wrong with them; a reader answers `None` after noting a fault.
-struct Judge {
+struct Judge<'a> {
     allow_private: bool,
+    seed: &'a Seed,
     faults: Vec<FieldFault>,
 }
 
-impl Judge {
+impl Judge<'_> {
     fn fault(&mut self, pointer: &'static str, detail: impl Into<String>) {
         self.faults.push(FieldFault { pointer, detail: detail.into() });
     }
@@ -69,6 +76,7 @@ impl Judge {
             ("/url", input.url.is_some()),
             ("/transport", input.transport.is_some()),
             ("/signed", input.signed.is_some()),
+            ("/signature", input.signature.is_some()),
             ("/auth", input.auth.is_some()),
             ("/rate_limit_per_second", input.rate_limit_per_second.is_some()),
             ("/max_age_hours", input.max_age_hours.is_some()),
@@ -81,15 +89,7 @@ impl Judge {
 
     fn push(&mut self, input: DeliveryInput, stored: Option<&PushSettings>) -> Option<PushSettings> {
         let transport = input.transport.unwrap_or_default();
-        if input.signed == Some(true) {
-            self.fault(
-                "/signed",
-                match transport {
-                    Transport::Managed => "only with transport `direct`",
-                    Transport::Direct => "signed deliveries are not available yet",
-                },
-            );
-        }
+        let signing = self.signing(&input, transport, stored);
         let rate_limit = input.rate_limit_per_second.map(RateLimit::try_from);
         let rate_limit = rate_limit.map(|limit| self.note("/rate_limit_per_second", limit));
         let max_age = input.max_age_hours.map_or(Ok(MaxAge::DAY), MaxAge::try_from);
@@ -99,11 +99,31 @@ impl Judge {
         Some(PushSettings {
             url: url?,
             transport,
-            signed: false,
+            signing,
             auth: auth?,
             rate_limit_per_second: rate_limit.flatten(),
             max_age_hours: max_age?,
         })
+    }
+
+    fn signing(
+        &mut self,
+        input: &DeliveryInput,
+        transport: Transport,
+        stored: Option<&PushSettings>,
+    ) -> Signing {
+        if input.signed != Some(true) {
+            if input.signature.is_some() {
+                self.fault("/signature", "only with `signed`");
+            }
+            return Signing::default();
+        }
+        if transport == Transport::Managed {
+            self.fault("/signed", "only with transport `direct`");
+        }
+        let as_it_is = || stored.and_then(|push| push.signing.current()).map(|key| key.signature);
+        let scheme = input.signature.or_else(as_it_is).unwrap_or_default();
+        SigningKey::new(scheme, self.seed).into()
     }
 
     fn auth(

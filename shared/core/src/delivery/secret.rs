@@ -57,8 +57,15 @@ pub struct Secrets {
     /// The secret of the settings' `auth`, if that has one.
     #[serde(default, serialize_with = "clear_text", skip_serializing_if = "Option::is_none")]
     pub auth: Option<Secret>,
+    /// Those of the settings' signing keys, in their order.
+    #[serde(default, serialize_with = "clear_texts", skip_serializing_if = "Vec::is_empty")]
+    pub signing: Vec<Secret>,
 }
 
 fn clear_text<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(Secret::expose).serialize(serializer)
+}
+
+fn clear_texts<S: Serializer>(secrets: &[Secret], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(secrets.iter().map(Secret::expose))
 }

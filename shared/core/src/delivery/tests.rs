@@ -4,9 +4,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::signing::{Scheme, Seed, SigningKey};
+
+const SEED: Seed = Seed { bits: [0x5e; 32], at: Timestamp::constant(1_800_000_000, 0) };
 
 fn put(body: Value, stored: Option<&DeliverySettings>) -> Result<DeliverySettings, Vec<FieldFault>> {
-    resolve(serde_json::from_value(body).unwrap(), stored, false)
+    resolve(serde_json::from_value(body).unwrap(), stored, false, &SEED)
 }
 
 fn settings(body: Value) -> DeliverySettings {
@@ -66,7 +69,7 @@ fn defaults_are_managed_unsigned_unlimited_and_a_day() {
         panic!("it is a push");
     };
     assert_eq!(push.transport, Transport::Managed);
-    assert!(!push.signed);
+    assert!(push.signing.current().is_none());
     assert_eq!(push.auth, Auth::None);
     assert_eq!(push.rate_limit_per_second, None);
     assert_eq!(push.max_age_hours, MaxAge::DAY);
@@ -91,12 +94,13 @@ fn an_answer_shows_everything_but_secrets() {
 
 #[test]
 fn no_secret_is_in_debug_text_or_in_the_clear_part() {
-    for body in [api_key(), basic(), oauth()] {
+    for body in [api_key(), basic(), oauth(), direct(None), direct(Some("v1a"))] {
         let input: DeliveryInput = serde_json::from_value(body.clone()).unwrap();
         let settings = settings(body);
         let clear = serde_json::to_string(&settings.masked()).unwrap();
         for text in [format!("{input:?} {settings:?} {:?}", settings.secrets()), clear] {
-            assert!(!text.contains("-clear"), "{text}");
+            let secret = ["-clear", "whsec_", "whsk_"].iter().find(|secret| text.contains(*secret));
+            assert!(secret.is_none(), "{secret:?}: {text}");
         }
     }
 }
@@ -104,7 +108,8 @@ fn no_secret_is_in_debug_text_or_in_the_clear_part() {
 #[test]
 fn settings_survive_being_stored_in_two_parts() {
     let limited = with(oauth(), "/rate_limit_per_second", json!(2.5));
-    for body in [json!({"mode": "poll"}), push(json!({"type": "none"})), api_key(), basic(), limited] {
+    let (secret, key_pair) = (direct(None), with(direct(Some("v1a")), "/auth", json!({"type": "none"})));
+    for body in [json!({"mode": "poll"}), push(json!({"type": "none"})), api_key(), basic(), limited, secret, key_pair] {
         let settings = settings(body);
         let clear = serde_json::to_string(&settings.masked()).unwrap();
         let secret = serde_json::to_string(&settings.secrets()).unwrap();
@@ -121,6 +126,11 @@ fn parts_that_do_not_belong_together_are_not_joined() {
     assert_eq!(with_secret.masked().join(&Secrets::default()), Err(JoinError));
     assert_eq!(open.masked().join(&with_secret.secrets()), Err(JoinError));
     assert_eq!(DeliverySettings::Poll.masked().join(&with_secret.secrets()), Err(JoinError));
+    let signed = settings(direct(None));
+    let unsigned = Secrets { signing: vec![], ..signed.secrets() };
+    assert_eq!(signed.masked().join(&unsigned), Err(JoinError));
+    assert_eq!(settings(api_key()).masked().join(&signed.secrets()), Err(JoinError));
+    assert_eq!(signed.masked().blank().masked(), signed.masked());
 }
 
 #[test]
@@ -156,7 +166,7 @@ fn a_stored_secret_never_moves_to_another_origin() {
 fn a_plain_http_url_on_the_same_host_is_another_origin() {
     let stored = settings(basic());
     let body = with(without(basic(), "/auth/password"), "/url", json!("http://books.example/hook"));
-    let refused = resolve(serde_json::from_value(body).unwrap(), Some(&stored), true).unwrap_err();
+    let refused = resolve(serde_json::from_value(body).unwrap(), Some(&stored), true, &SEED).unwrap_err();
     assert_eq!(refused[0].pointer, "/auth/password");
 }
 
@@ -221,14 +231,67 @@ fn unknown_fields_and_words_are_not_read() {
     }
 }
 
+fn direct(signature: Option<&str>) -> Value {
+    let body = with(api_key(), "/transport", json!("direct"));
+    let body = with(body, "/signed", json!(true));
+    signature.map_or(body.clone(), |signature| with(body, "/signature", json!(signature)))
+}
+
 #[test]
-fn signing_is_refused_with_the_reason() {
+fn only_our_own_sender_signs() {
     let detail = |body| put(body, None).unwrap_err().remove(0).detail;
-    let signed = with(api_key(), "/signed", json!(true));
-    assert_eq!(detail(signed.clone()), "only with transport `direct`");
-    let direct = with(signed, "/transport", json!("direct"));
-    assert_eq!(detail(direct.clone()), "signed deliveries are not available yet");
-    assert!(put(with(direct, "/signed", json!(false)), None).is_ok());
+    let managed = with(api_key(), "/signed", json!(true));
+    assert_eq!(detail(managed), "only with transport `direct`");
+    let unsigned = with(api_key(), "/signature", json!("v1"));
+    assert_eq!(detail(unsigned), "only with `signed`");
+    assert_eq!(faults(json!({"mode": "poll", "signed": true, "signature": "v1"}), None), ["/signed", "/signature"]);
+    assert!(settings(with(direct(None), "/signed", json!(false))).signing().is_none());
+}
+
+#[test]
+fn a_key_is_made_for_the_signature_that_is_asked_for() {
+    for (signature, scheme) in [(None, Scheme::V1), (Some("v1"), Scheme::V1), (Some("v1a"), Scheme::V1a)] {
+        let settings = settings(direct(signature));
+        let current = settings.signing().unwrap().current().unwrap();
+        assert_eq!(*current, SigningKey::new(scheme, &SEED));
+    }
+    let as_it_is = put(direct(None), Some(&settings(direct(Some("v1a"))))).unwrap();
+    assert_eq!(as_it_is.signing().unwrap().current().unwrap().signature, Scheme::V1a);
+}
+
+#[test]
+fn what_is_shown_of_signing_is_everything_but_secrets() {
+    let shown = |signature| serde_json::to_value(settings(direct(Some(signature))).masked()).unwrap();
+    let v1 = shown("v1");
+    assert_eq!((&v1["signed"], &v1["signature"]), (&json!(true), &json!("v1")));
+    let SigningKey { id, .. } = SigningKey::new(Scheme::V1, &SEED);
+    assert_eq!(
+        v1["signing_keys"],
+        json!([{ "id": id, "signature": "v1", "created_at": "2027-01-15T08:00:00Z", "secret": "********" }])
+    );
+    assert!(v1.get("signing_public_key").is_none());
+    let v1a = shown("v1a");
+    let public = SigningKey::new(Scheme::V1a, &SEED).public_key.unwrap();
+    assert_eq!(v1a["signing_public_key"], public);
+    assert_eq!(v1a["signing_keys"][0]["public_key"], public);
+}
+
+#[test]
+fn keys_that_sign_already_stay_whatever_else_changes() {
+    let before = settings(direct(None));
+    let other = Seed { bits: [1; 32], at: SEED.at };
+    let again = |body: Value| {
+        resolve(serde_json::from_value(body).unwrap(), Some(&before), false, &other).unwrap().replacing(&before)
+    };
+    let elsewhere = with(direct(None), "/url", json!("https://elsewhere.example/hook"));
+    assert_eq!(again(elsewhere).signing(), before.signing());
+    assert!(again(with(direct(None), "/signed", json!(false))).signing().is_none());
+    assert_eq!(again(json!({"mode": "poll"})), DeliverySettings::Poll);
+    let v1a = again(direct(Some("v1a")));
+    let schemes: Vec<_> = v1a.signing().unwrap().keys().iter().map(|key| key.signature).collect();
+    assert_eq!(schemes, [Scheme::V1a, Scheme::V1], "another signature is another key, and the old one still signs");
+    let anew = resolve(serde_json::from_value(direct(None)).unwrap(), None, false, &other).unwrap();
+    assert_ne!(anew.replacing(&settings(api_key())).signing(), before.signing(), "turned on again is a new key");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use marketplace_core::{
     delivery::{DeliverySettings, resolve},
     party::{EnvironmentSettings, Party, PartyState},
+    signing::Seed,
 };
 use platform_base::randomness::OsRandomness;
 use serde_json::{Value, json};
@@ -17,12 +18,15 @@ use serde_json::{Value, json};
 use self::world::Eventbridge;
 use super::*;
 
+/// Of keys that sign messages.
+const SEED: Seed = Seed { bits: [7; 32], at: Timestamp::UNIX_EPOCH };
+
 /// A party with these delivery settings in one environment.
 pub(crate) fn party(id: &str, environment: Environment, delivery: &Value) -> Party {
     let settings = || EnvironmentSettings { open: true, paused: None, filter: None, delivery: DeliverySettings::Poll };
     let mut environments = [settings(), settings(), settings()];
     let input = serde_json::from_value(delivery.clone()).unwrap();
-    environments[environment as usize].delivery = resolve(input, None, false).unwrap();
+    environments[environment as usize].delivery = resolve(input, None, false, &SEED).unwrap();
     Party {
         id: id.parse().unwrap(),
         name: id.to_owned(),

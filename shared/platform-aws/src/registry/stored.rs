@@ -5,7 +5,7 @@ use std::fmt;
 use event_schema::id::{Environment, PartyId};
 use jiff::Timestamp;
 use marketplace_core::{
-    delivery::{DeliverySettings, JoinError, Secret, Secrets, Withheld},
+    delivery::{DeliverySettings, JoinError, Secrets, Withheld},
     party::{EnvironmentSettings, Party, PartyState},
     pattern::Pattern,
 };
@@ -125,14 +125,7 @@ impl Stored {
 
     /// The party with empty texts for its secrets, for those who never use them.
     pub(crate) fn without_secrets(self) -> Result<Party, JoinError> {
-        let blank = |settings: &StoredEnvironment| {
-            let has_one = match &settings.delivery {
-                DeliverySettings::Poll => false,
-                DeliverySettings::Push(push) => push.auth.secret().is_some(),
-            };
-            Secrets { auth: has_one.then(Secret::default) }
-        };
-        let secrets = self.environments.each_ref().map(blank);
+        let secrets = self.environments.each_ref().map(|settings| settings.delivery.blank().secrets());
         self.with(&secrets)
     }
 }
