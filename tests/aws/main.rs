@@ -20,6 +20,8 @@ mod cancel;
 mod crossing;
 #[path = "../it/dead_letters.rs"]
 mod dead_letters;
+#[path = "../it/endpoint_tests.rs"]
+mod endpoint_tests;
 #[path = "../it/environments.rs"]
 mod environments;
 #[path = "../it/first_accept.rs"]
@@ -42,6 +44,8 @@ mod phones;
 mod push;
 #[path = "../it/routing.rs"]
 mod routing;
+#[path = "../it/signing.rs"]
+mod signing;
 #[path = "../it/third_parties.rs"]
 mod third_parties;
 #[path = "../it/transports.rs"]

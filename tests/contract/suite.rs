@@ -1,6 +1,7 @@
 //! The rules, each a function of a platform, and the one list of them that every platform runs.
 
 pub(crate) mod dead_letters;
+pub(crate) mod endpoint_tests;
 pub(crate) mod events;
 pub(crate) mod idempotency;
 pub(crate) mod inbox;
@@ -103,6 +104,13 @@ rules! {
     secrets {
         credentials_survive_a_restart,
         credentials_are_nowhere_in_clear_text,
+        signing_keys_survive_a_restart,
+        signing_keys_are_nowhere_in_clear_text,
+        of_rotations_at_the_same_time_no_key_is_lost,
+    }
+    endpoint_tests {
+        tests_of_an_endpoint_take_turns,
+        of_many_tests_at_once_one_begins,
     }
     users {
         an_account_is_found_by_id_and_address,

@@ -5,3 +5,4 @@ mod configuration;
 mod disk;
 mod drain;
 mod limits;
+mod secret_key;

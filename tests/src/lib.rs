@@ -15,6 +15,7 @@ pub mod modes;
 pub mod names;
 pub mod party_server;
 pub mod process;
+pub mod receivers;
 pub mod stack;
 mod surroundings;
 pub mod token_server;
@@ -29,5 +30,6 @@ pub use self::{
     names::unique,
     party_server::{ClosedDoor, PartyServer, Received, Reply},
     process::ServerProcess,
+    receivers::Receiver,
     stack::Stack,
 };

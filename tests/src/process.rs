@@ -106,6 +106,11 @@ impl ServerProcess {
         self.log.lock().expect("nobody panics with it").clone()
     }
 
+    /// Sets a variable of the configuration for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Panics

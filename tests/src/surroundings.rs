@@ -58,23 +58,74 @@ fn installed(name: &str, path: &str) -> PathBuf {
     found
 }
 
+/// A third party's program in Python: `MARKETPLACE_TEST_PYTHON` runs it, as `cargo xtask test` sets it, or else what is
+/// installed here.
+pub(crate) fn python_receiver() -> Command {
+    static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
+        let installed = || python_programs("venv-receivers", "requirements-receivers.txt").join("python");
+        variable("MARKETPLACE_TEST_PYTHON").map_or_else(installed, PathBuf::from)
+    });
+    let mut command = Command::new(&*PYTHON);
+    command.arg(Path::new(ROOT).join("tests/receivers/verify.py"));
+    command
+}
+
+/// A third party's program in JavaScript, with the libraries in `MARKETPLACE_TEST_NODE_MODULES`, as `cargo xtask test`
+/// sets it, or else those that are installed here.
+pub(crate) fn javascript_receiver() -> Command {
+    static LIBRARIES: LazyLock<PathBuf> =
+        LazyLock::new(|| variable("MARKETPLACE_TEST_NODE_MODULES").map_or_else(javascript_libraries, PathBuf::from));
+    let mut command = Command::new("node");
+    command.arg(Path::new(ROOT).join("tests/receivers/verify.js")).env("NODE_PATH", &*LIBRARIES);
+    command
+}
+
 /// The client in the folder where `cargo xtask test` installs it, made here when it is not there yet.
 fn installed_client() -> PathBuf {
-    let folder = Path::new(ROOT).join("target/venv");
-    let client = folder.join("bin/aws");
-    fs::create_dir_all(Path::new(ROOT).join("target")).expect("a target folder");
-    // Tests run side by side; one of them installs, the others wait.
-    let lock = File::create(Path::new(ROOT).join("target/venv.lock")).expect("a lock file");
-    lock.lock().expect("the lock");
+    python_programs("venv", "requirements.txt").join("aws")
+}
+
+/// The programs of a Python environment, which is made when it is not there yet.
+fn python_programs(environment: &str, requirements: &str) -> PathBuf {
+    let folder = Path::new(ROOT).join("target").join(environment);
     let finished = folder.join("installed-requirements.txt");
+    let _lock = alone();
     if !finished.exists() {
-        let requirements = Path::new(ROOT).join("xtask/requirements.txt");
+        let requirements = Path::new(ROOT).join("xtask").join(requirements);
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
         run(Command::new(folder.join("bin/python")).args(pip).arg(&requirements));
         fs::copy(&requirements, &finished).expect("the mark that all is installed");
     }
-    client
+    folder.join("bin")
+}
+
+/// The libraries of third parties in JavaScript, which are installed when they are not there yet.
+fn javascript_libraries() -> PathBuf {
+    let folder = Path::new(ROOT).join("target/node-receivers");
+    let finished = folder.join("installed-package-lock.json");
+    let _lock = alone();
+    if !finished.exists() {
+        let wanted = Path::new(ROOT).join("xtask/receivers");
+        fs::create_dir_all(&folder).expect("a folder");
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(wanted.join(file), folder.join(file)).expect("a copy");
+        }
+        run(Command::new("npm")
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
+            .arg("--prefix")
+            .arg(&folder));
+        fs::copy(wanted.join("package-lock.json"), &finished).expect("the mark that all is installed");
+    }
+    folder.join("node_modules")
+}
+
+/// Tests run side by side; one of them installs, the others wait.
+fn alone() -> File {
+    fs::create_dir_all(Path::new(ROOT).join("target")).expect("a target folder");
+    let lock = File::create(Path::new(ROOT).join("target/venv.lock")).expect("a lock file");
+    lock.lock().expect("the lock");
+    lock
 }
 
 fn run(command: &mut Command) {

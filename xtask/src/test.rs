@@ -28,6 +28,12 @@ const EMULATOR: &str = "MARKETPLACE_TEST_EMULATOR";
 /// Tells tests in which folder the zips of the stack's functions and its template are.
 const STACK: &str = "MARKETPLACE_TEST_STACK";
 
+/// Tells tests which Python has the library that third parties verify messages with.
+const PYTHON: &str = "MARKETPLACE_TEST_PYTHON";
+
+/// Tells tests in which folder Node finds that library.
+const NODE_MODULES: &str = "MARKETPLACE_TEST_NODE_MODULES";
+
 /// Tells tests in which folder to keep what the functions of deployed stacks called.
 const CALLS: &str = "MARKETPLACE_TEST_CALLS";
 
@@ -40,6 +46,8 @@ pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()
     let aws = tools::AWS.programs(workspace)?.join("aws");
     let dynamodb = tools::dynamodb_server(workspace)?;
     let emulator = tools::EMULATOR.programs(workspace)?.join("ministack");
+    let python = tools::RECEIVERS.programs(workspace)?.join("python");
+    let node_modules = tools::javascript_receivers(workspace)?;
     let gateway = build(workspace)?;
     let stack = deploy::package(workspace)?;
     let calls = workspace.target.join("stack-calls");
@@ -51,6 +59,8 @@ pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()
             .env(AWS_CLIENT, &aws)
             .env(DYNAMODB, &dynamodb)
             .env(EMULATOR, &emulator)
+            .env(PYTHON, &python)
+            .env(NODE_MODULES, &node_modules)
             .env(STACK, &stack)
             .env(CALLS, &calls);
         gateway.iter().fold(step, |step, path| step.env(GATEWAY, path))

@@ -96,6 +96,10 @@ pub(crate) const EMULATOR: PythonTools =
 pub(crate) const TEMPLATE_LINT: PythonTools =
     PythonTools { requirements: "requirements-lint.txt", folder: "venv-lint" };
 
+/// The library with which third parties verify messages in Python.
+pub(crate) const RECEIVERS: PythonTools =
+    PythonTools { requirements: "requirements-receivers.txt", folder: "venv-receivers" };
+
 impl PythonTools {
     /// Makes the environment where it is not there yet, and answers the folder of its programs.
     ///
@@ -124,4 +128,30 @@ impl PythonTools {
         fs::write(&finished, wanted).context("cannot write into the Python environment")?;
         Ok(programs)
     }
+}
+
+/// Installs the library with which third parties verify messages in JavaScript where it is not there yet, and answers
+/// the folder that Node finds it in.
+///
+/// # Errors
+///
+/// When there is no `npm`, or it cannot install.
+pub(crate) fn javascript_receivers(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let wanted = workspace.root.join("xtask/receivers");
+    let lock = fs::read_to_string(wanted.join("package-lock.json")).context("package-lock.json")?;
+    let folder = workspace.target.join("node-receivers");
+    // Written last, so an installation that was interrupted starts anew.
+    let finished = folder.join("installed-package-lock.json");
+    if !fs::read_to_string(&finished).is_ok_and(|installed| installed == lock) {
+        fs::create_dir_all(&folder).context("cannot make a folder for npm")?;
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(wanted.join(file), folder.join(file)).context(file)?;
+        }
+        Step::new("npm", &folder)
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
+            .run()
+            .context("the tests need node with npm (Debian: apt-get install nodejs npm)")?;
+        fs::write(&finished, lock).context("cannot write beside the libraries")?;
+    }
+    Ok(folder.join("node_modules"))
 }

@@ -90,17 +90,21 @@ async fn test<S: Store, P: Push>(
         Admitted::Done(answer) => return Ok(answer),
     };
     let stamp = ticket.stamp();
-    ticket.hold(async move {
-        let (ping, report) = tests.ping(&caller, now).await?;
-        let mut tested = Tested { attempt: attempt(&report, now), message: RawValue::from_string(ping).map_err(Problem::internal)? };
-        let response = reply::json(StatusCode::OK, &tested);
-        // What the endpoint said may repeat what was sent to it, its credential too: that is not kept.
-        tested.attempt.answer = None;
-        let kept = serde_json::to_string(&tested).map_err(Problem::internal)?;
-        idempotency::keep(&tests.edge.store, stamp, &idempotency::answer(StatusCode::OK, kept)).await?;
-        Ok(response)
-    })
-    .await?
+    ticket
+        .hold(async move {
+            let (ping, report) = tests.ping(&caller, now).await?;
+            let mut tested = Tested {
+                attempt: attempt(&report, now),
+                message: RawValue::from_string(ping).map_err(Problem::internal)?,
+            };
+            let response = reply::json(StatusCode::OK, &tested);
+            // What the endpoint said may repeat what was sent to it, its credential too: that is not kept.
+            tested.attempt.answer = None;
+            let kept = serde_json::to_string(&tested).map_err(Problem::internal)?;
+            idempotency::keep(&tests.edge.store, stamp, &idempotency::answer(StatusCode::OK, kept)).await?;
+            Ok(response)
+        })
+        .await?
 }
 
 impl<S: Store, P: Push> EndpointTests<S, P> {

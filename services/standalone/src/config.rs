@@ -82,9 +82,7 @@ impl Config {
             operator_token: reader.checked("MARKETPLACE_OPERATOR_TOKEN", secret),
             events_secret: reader.checked("MARKETPLACE_EVENTS_SECRET", secret),
             secret_key: reader.checked("MARKETPLACE_SECRET_KEY", secret_key),
-            previous_secret_keys: reader
-                .checked("MARKETPLACE_SECRET_KEY_PREVIOUS", secret_keys)
-                .unwrap_or_default(),
+            previous_secret_keys: reader.checked("MARKETPLACE_SECRET_KEY_PREVIOUS", secret_keys).unwrap_or_default(),
             allow_private_endpoints: reader.or("MARKETPLACE_ALLOW_PRIVATE_ENDPOINTS", false),
             smtp_url: reader.checked("MARKETPLACE_SMTP_URL", mail_address),
             max_wait: reader.checked("MARKETPLACE_MAX_WAIT_SECONDS", wait).unwrap_or(Duration::from_secs(LONGEST_WAIT)),

@@ -235,12 +235,6 @@ impl Parts {
             notices: self.notices.clone(),
             public_url: self.public_url.clone(),
         };
-        let wire = aws_wire::app(aws_wire::Deps {
-            sink: StoreSink(self.store.clone()),
-            clock: self.clock.clone(),
-            randomness: self.randomness.clone(),
-            secret: secrets.events_secret.clone(),
-        });
         let rest = Router::new()
             .merge(marketplace_api::routes(api))
             .merge(marketplace_api::accounts::routes(accounts))
@@ -249,7 +243,19 @@ impl Parts {
             .merge(operations::routes(self.store.clone()));
         let rest = finish(rest, self.clock.clone(), self.randomness.clone());
         // The wire answers in AWS's shape, errors and limits too.
-        Ok(Router::new().route_service("/", post_service(wire).fallback_service(rest.clone())).fallback_service(rest))
+        Ok(Router::new()
+            .route_service("/", post_service(self.wire(secrets)).fallback_service(rest.clone()))
+            .fallback_service(rest))
+    }
+
+    /// What AWS's own clients call.
+    fn wire(&self, secrets: &Secrets) -> Router {
+        aws_wire::app(aws_wire::Deps {
+            sink: StoreSink(self.store.clone()),
+            clock: self.clock.clone(),
+            randomness: self.randomness.clone(),
+            secret: secrets.events_secret.clone(),
+        })
     }
 
     /// Who is calling, for all services alike.

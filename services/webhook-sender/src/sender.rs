@@ -196,7 +196,7 @@ impl Attempt<'_> {
 
     fn headers(&self, credential: Option<(&HeaderName, HeaderValue)>) -> Result<HeaderMap, Fault> {
         // Ids and signatures are printable ASCII, so this cannot fail; if it ever does, it is not the party's fault.
-        let value = |text| {
+        let value = |text: String| {
             HeaderValue::try_from(text).map_err(|fault| Fault::new(Failure::ConnectFailed, fault.to_string()))
         };
         let id = self.message.id.to_string();

@@ -151,10 +151,9 @@ impl DeliverySettings<Withheld> {
         let mut signing = secrets.signing.iter().cloned();
         Ok(match self {
             Self::Poll => DeliverySettings::Poll,
-            Self::Push(push) => DeliverySettings::Push(push.with_secrets(
-                |_| secrets.auth.clone().unwrap_or_default(),
-                |_| signing.next().unwrap_or_default(),
-            )),
+            Self::Push(push) => DeliverySettings::Push(
+                push.with_secrets(|_| secrets.auth.clone().unwrap_or_default(), |_| signing.next().unwrap_or_default()),
+            ),
         })
     }
 

@@ -10,8 +10,8 @@ use event_schema::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::rotation::SigningRotation;
 use self::refusals::{disabled, taken};
+pub use self::rotation::SigningRotation;
 use crate::{command::Refusal, delivery::DeliverySettings, fact::Fact, pattern::Pattern};
 
 /// A third party with its settings in every environment.

@@ -289,7 +289,10 @@ pub trait UserStore: Clone + Send + Sync + 'static {
 }
 
 /// Everything that the services need of a platform's store.
-pub trait Store: RequestStore + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore {}
+pub trait Store:
+    RequestStore + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore
+{
+}
 
 impl<S> Store for S where
     S: RequestStore + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore

@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn a_ping_says_to_whom_it_is_sent() {
-        let text = render_ping("2026-01-02T03:04:05.678Z".parse().unwrap(), &"books".parse().unwrap(), Environment::Test);
+        let text =
+            render_ping("2026-01-02T03:04:05.678Z".parse().unwrap(), &"books".parse().unwrap(), Environment::Test);
         assert_eq!(
             serde_json::from_str::<Value>(&text).unwrap(),
             json!({

@@ -25,11 +25,7 @@ impl EndpointTests for Aws {
 
 impl Aws {
     /// Changes what is known of a party's tests, and again when somebody else was first.
-    async fn change_tests<T>(
-        &self,
-        party: &PartyId,
-        change: impl Fn(&mut RecentTests) -> T,
-    ) -> Result<T, StoreError> {
+    async fn change_tests<T>(&self, party: &PartyId, change: impl Fn(&mut RecentTests) -> T) -> Result<T, StoreError> {
         let key = Key::new(format!("TESTS#{party}"), "META");
         let mut patience = self.table.patience();
         loop {

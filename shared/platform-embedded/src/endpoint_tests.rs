@@ -1,6 +1,9 @@
 //! Turns at tests of endpoints: in memory, since a restart is rarer than a minute.
 
-use std::{collections::HashMap, sync::{MutexGuard, PoisonError}};
+use std::{
+    collections::HashMap,
+    sync::{MutexGuard, PoisonError},
+};
 
 use event_schema::id::PartyId;
 use jiff::Timestamp;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Rows that are sealed anew in one transaction.
-const STEP: usize = 256;
+const STEP: u32 = 256;
 
 /// Seals everything anew that the present key has not sealed, a bounded number of rows at a time: when the process ends
 /// in between, the next start goes on.
@@ -21,25 +21,28 @@ pub(crate) fn all(connection: &mut Connection, vault: &Vault) -> Result<(), Open
     let mut done = 0;
     loop {
         let sealed = step(connection, vault).map_err(opening)?;
-        done += sealed;
-        if sealed < STEP {
+        if sealed == 0 {
             break;
         }
+        done += sealed;
     }
     if done > 0 {
-        tracing::info!(parties = done, "stored credentials were sealed with the present key; earlier ones can be dropped");
+        tracing::info!(
+            parties = done,
+            "stored credentials were sealed with the present key; earlier ones can be dropped"
+        );
     }
     Ok(())
 }
 
-/// Seals so many rows anew; fewer when there are no more.
+/// Seals some rows anew and answers how many; none when there are no more.
 fn step(connection: &mut Connection, vault: &Vault) -> rusqlite::Result<usize> {
     let transaction = connection.transaction()?;
     let header = vault.header();
     let rows = {
-        let sealed_before = "SELECT id, secrets FROM parties WHERE substr(secrets, 1, ?1) <> ?2 LIMIT ?3";
+        let sealed_before = "SELECT id, secrets FROM parties WHERE substr(secrets, 1, length(?1)) <> ?1 LIMIT ?2";
         let mut statement = transaction.prepare_cached(sealed_before)?;
-        let rows = statement.query_map(params![header.len(), header, STEP], |row| {
+        let rows = statement.query_map(params![header, STEP], |row| {
             let id: PartyId = rows::parse(row, 0)?;
             let clear = stored_party::open(vault, &id, row.get_ref(1)?.as_blob()?)?;
             Ok((id, clear))

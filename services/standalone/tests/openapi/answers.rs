@@ -87,6 +87,7 @@ async fn every_operation_answers_as_described() {
     let witness = Witness::start().await;
     watching(&witness).await;
     let party = joining(&witness).await;
+    signing(&witness, &party).await;
     let user = people(&witness).await;
     pushes(&witness, &party, &user).await;
     inbox(&witness, &party, &user).await;
@@ -141,6 +142,28 @@ async fn joining(witness: &Witness) -> Party {
         witness.get(operator, one, &[&party.id]).await;
     }
     party
+}
+
+/// A party whose messages are signed has a key rotated and its endpoint tested.
+async fn signing(witness: &Witness, party: &Party) {
+    let server = PartyServer::answers([Reply::status(500).body("out of order"), Reply::hang_up()]).await;
+    let (rotate, test) = ("/v1/me/delivery/rotate-secret", "/v1/me/delivery/test");
+    for signature in ["v1", "v1a"] {
+        let settings = json!({
+            "mode": "push", "url": server.url("/offers"), "auth": { "type": "none" },
+            "transport": "direct", "signed": true, "signature": signature,
+        });
+        witness.call(&party.api, (Method::PUT, "/v1/me/delivery"), &[], Some(settings), 200).await;
+        witness.post(&party.api, rotate, &[], json!({ "grace_hours": 1 }), 200).await;
+        witness.get(&party.api, "/v1/me", &[]).await;
+        witness.get(witness.operator(), "/v1/third-parties/{id}", &[&party.id]).await;
+        witness.post(&party.api, test, &[], json!({}), 200).await;
+    }
+    witness.post(&party.api, rotate, &[], json!({ "grace_hours": 1_000 }), 422).await;
+    party.api.put("/v1/me/delivery", json!({ "mode": "poll" })).await.must_be(200);
+    for path in [rotate, test] {
+        witness.post(&party.api, path, &[], json!({}), 409).await;
+    }
 }
 
 /// Somebody registers, confirms, signs in and changes their mind.

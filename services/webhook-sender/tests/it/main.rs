@@ -5,5 +5,6 @@ mod answers;
 mod connections;
 mod credentials;
 mod guard;
+mod signatures;
 mod stub;
 mod tokens;

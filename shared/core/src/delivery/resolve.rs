@@ -106,12 +106,7 @@ impl Judge<'_> {
         })
     }
 
-    fn signing(
-        &mut self,
-        input: &DeliveryInput,
-        transport: Transport,
-        stored: Option<&PushSettings>,
-    ) -> Signing {
+    fn signing(&mut self, input: &DeliveryInput, transport: Transport, stored: Option<&PushSettings>) -> Signing {
         if input.signed != Some(true) {
             if input.signature.is_some() {
                 self.fault("/signature", "only with `signed`");

@@ -109,7 +109,8 @@ fn no_secret_is_in_debug_text_or_in_the_clear_part() {
 fn settings_survive_being_stored_in_two_parts() {
     let limited = with(oauth(), "/rate_limit_per_second", json!(2.5));
     let (secret, key_pair) = (direct(None), with(direct(Some("v1a")), "/auth", json!({"type": "none"})));
-    for body in [json!({"mode": "poll"}), push(json!({"type": "none"})), api_key(), basic(), limited, secret, key_pair] {
+    for body in [json!({"mode": "poll"}), push(json!({"type": "none"})), api_key(), basic(), limited, secret, key_pair]
+    {
         let settings = settings(body);
         let clear = serde_json::to_string(&settings.masked()).unwrap();
         let secret = serde_json::to_string(&settings.secrets()).unwrap();

@@ -95,7 +95,11 @@ fn stored_keys_have_one_without_an_end_and_that_is_the_newest() {
     let stored = serde_json::to_value(rotated.with_secrets(|secret| secret.expose().to_owned())).unwrap();
     let read = |stored: &serde_json::Value| serde_json::from_value::<Signing>(stored.clone());
     assert_eq!(read(&stored).unwrap(), rotated);
-    assert_eq!(read(&json!({ "signed": false })).unwrap(), Signing::default(), "as it was stored before there were keys");
+    assert_eq!(
+        read(&json!({ "signed": false })).unwrap(),
+        Signing::default(),
+        "as it was stored before there were keys"
+    );
     let mut reversed = stored.clone();
     reversed["signing_keys"].as_array_mut().unwrap().reverse();
     assert!(read(&reversed).is_err());
