@@ -62,7 +62,7 @@ pub(crate) async fn run(binary: &Path, stored: usize, samples: usize, report: &m
 /// Lets people in, stores requests of theirs, and opens the store again.
 async fn open(binary: &Path, data_dir: &Path, stored: usize, sink: &Sink) -> anyhow::Result<Site> {
     let gateway = Gateway::start(binary, data_dir).await?;
-    people::let_parties_in(&gateway, sink, 1).await;
+    people::let_parties_in(&gateway, sink, 1, false).await;
     let users = people::let_users_in(&gateway).await;
     let poller = gateway.market.join(POLLER).await;
     gateway.stop().await?;

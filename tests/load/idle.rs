@@ -56,7 +56,7 @@ pub(crate) async fn run(binary: &Path, samples: usize, report: &mut Report) -> a
     let forwarder = Server::forwarder(&[endpoint]).await?;
     let folder = process::folder()?;
     let gateway = Gateway::start(binary, &folder.path().join("data")).await?;
-    people::let_parties_in(&gateway, &sink, 1).await;
+    people::let_parties_in(&gateway, &sink, 1, false).await;
     let users = people::let_users_in(&gateway).await;
     let to_gateway = people::target(&gateway, &users, 1)?;
     let to_forwarder = Target { address: forwarder.address, ..to_gateway.clone() };

@@ -47,6 +47,9 @@ struct Arguments {
     /// How many requests are under way at once.
     #[arg(long, default_value_t = 128)]
     callers: usize,
+    /// Has the messages of a load signed.
+    #[arg(long)]
+    signed: bool,
     /// How many single requests are timed.
     #[arg(long, default_value_t = 1_000)]
     samples: usize,
@@ -155,6 +158,7 @@ async fn measure_gateway(arguments: &Arguments, report: &mut Report) -> anyhow::
         window: Duration::from_secs(arguments.seconds),
         rounds: arguments.rounds,
         callers: arguments.callers,
+        signed: arguments.signed,
     };
     if arguments.wants(Benchmark::Throughput) {
         throughput::run(&binary, plan(1), report).await?;

@@ -4,7 +4,7 @@ use ::tests::{Market, User};
 use anyhow::Context as _;
 use futures::{StreamExt as _, stream};
 use reqwest::{Method, header::AUTHORIZATION};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{generator::Target, process::Gateway, request, sink::Sink};
 
@@ -22,20 +22,26 @@ pub(crate) fn party_id(number: usize) -> String {
     format!("party-{number:03}")
 }
 
-/// Lets the parties in; each request then matches as many of them as the fan-out.
-pub(crate) async fn let_parties_in(gateway: &Gateway, sink: &Sink, fan_out: usize) {
+/// Lets the parties in, and has their messages signed if they are to be; each request then matches as many of them as
+/// the fan-out.
+pub(crate) async fn let_parties_in(gateway: &Gateway, sink: &Sink, fan_out: usize, signed: bool) {
     let joining = (0..PARTIES).map(|number| {
         let category = request::category((number / fan_out) as u64);
-        join(&gateway.market, number, category, sink.endpoint(number % fan_out))
+        let mut settings = json!({ "url": sink.endpoint(number % fan_out) });
+        if signed {
+            settings["transport"] = "direct".into();
+            settings["signed"] = true.into();
+        }
+        join(&gateway.market, number, category, settings)
     });
     stream::iter(joining).buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
-async fn join(market: &Market, number: usize, category: String, endpoint: String) {
+async fn join(market: &Market, number: usize, category: String, settings: Value) {
     let party = market.join(&party_id(number)).await;
     let filter = json!({ "source": ["com.marketplace.market"], "detail": { "category": [category] } });
     party.wants(filter).await;
-    party.takes_pushes(json!({ "url": endpoint })).await;
+    party.takes_pushes(settings).await;
 }
 
 /// Lets the users in.

@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) rounds: u32,
     /// How many requests are under way at once.
     pub(crate) callers: usize,
+    /// Whether messages are signed.
+    pub(crate) signed: bool,
 }
 
 /// What one system did in one round.
@@ -116,12 +118,13 @@ pub(crate) async fn run(binary: &Path, plan: Plan, report: &mut Report) -> anyho
     let forwarder = Server::forwarder(&endpoints).await?;
     let folder = process::folder()?;
     let gateway = Gateway::start(binary, &folder.path().join("data")).await?;
-    people::let_parties_in(&gateway, &sink, fan_out).await;
+    people::let_parties_in(&gateway, &sink, fan_out, plan.signed).await;
     let users = people::let_users_in(&gateway).await;
     let to_gateway = people::target(&gateway, &users, fan_out)?;
     let to_forwarder = Target { address: forwarder.address, ..to_gateway.clone() };
 
-    say(format_args!("\nfan-out {fan_out}, {} callers, {} s a round:", plan.callers, plan.window.as_secs()));
+    let signed = if plan.signed { ", signed" } else { "" };
+    say(format_args!("\nfan-out {fan_out}{signed}, {} callers, {} s a round:", plan.callers, plan.window.as_secs()));
     let (mut forwarded, mut gated) = (Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
         forwarded.push(round(("forwarder", &forwarder), &thread, &to_forwarder, plan, &ledger).await?);

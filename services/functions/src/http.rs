@@ -17,10 +17,11 @@ use platform_aws::Aws;
 use reqwest::Client;
 use tokio::sync::watch;
 use url::Url;
-use webhook_sender::{Sender, SenderConfig};
+use webhook_sender::SenderConfig;
 
 use crate::{
     config::{self, Tokens},
+    on_demand::OnDemand,
     sqs::Failure,
     wiring::{Parts, without_slash},
 };
@@ -37,14 +38,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Something that everything needs cannot be had.
 pub async fn api(config: config::Api) -> Result<Router, Failure> {
     let parts = Parts::load(&config.table).await?;
-    api_of(&parts, parts.store(&config.secrets_key), &config)
+    Ok(api_of(&parts, parts.store(&config.secrets_key), &config)?)
 }
 
 /// The same, of these parts and this store.
 ///
 /// # Errors
-/// A client of HTTP cannot be set up.
-pub fn api_of(parts: &Parts, store: Aws, config: &config::Api) -> Result<Router, Failure> {
+/// The client that fetches the issuer's keys cannot be set up.
+pub fn api_of(parts: &Parts, store: Aws, config: &config::Api) -> Result<Router, reqwest::Error> {
     let edge = edge(parts, store, &config.tokens)?;
     let people = marketplace_api::people::routes(People {
         edge: edge.clone(),
@@ -53,7 +54,7 @@ pub fn api_of(parts: &Parts, store: Aws, config: &config::Api) -> Result<Router,
         public_url: without_slash(&config.public_url),
     });
     let sender = SenderConfig { allow_private: config.allow_private_endpoints, ..SenderConfig::default() };
-    let tests = endpoint_tests::routes(EndpointTests { edge: edge.clone(), push: Sender::new(&sender)? });
+    let tests = endpoint_tests::routes(EndpointTests { edge: edge.clone(), push: OnDemand::new(sender) });
     let routes = marketplace_api::routes(marketplace_api::Deps {
         edge,
         allow_private_endpoints: config.allow_private_endpoints,

@@ -7,6 +7,7 @@ pub mod config;
 pub mod doorbell;
 pub mod http;
 pub mod notify;
+mod on_demand;
 pub mod publish;
 pub mod push;
 pub mod record;
