@@ -5,6 +5,7 @@
 //! reasons and every one of them can be tested as a function.
 
 pub mod address;
+pub mod backtest;
 pub mod command;
 pub mod confirmation;
 pub mod contact;

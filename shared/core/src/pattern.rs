@@ -22,6 +22,7 @@
 mod compile;
 mod condition;
 mod evaluate;
+mod explain;
 mod fields;
 mod group;
 mod index;
@@ -38,6 +39,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+pub use explain::{Asks, Explanation, Finding};
 pub use fields::Fields;
 pub use index::PatternIndex;
 
@@ -140,12 +142,10 @@ impl Pattern {
         evaluate::matches(&self.0.root, fields)
     }
 
-    /// Where an event fails: a JSON pointer into the pattern, to the first field or `$or` that is not
-    /// satisfied. `None` when the event matches; empty when every field is satisfied for itself, but
-    /// no single element of an array satisfies them together.
+    /// Why an event matches or does not, condition by condition.
     #[must_use]
-    pub fn first_failure(&self, fields: &Fields<'_>) -> Option<&str> {
-        evaluate::first_failure(&self.0.root, fields)
+    pub fn explain(&self, fields: &Fields<'_>) -> Explanation {
+        explain::explain(&self.0.root, fields)
     }
 }
 

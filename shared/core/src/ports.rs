@@ -21,12 +21,14 @@ use crate::{
 mod endpoint_tests;
 pub mod identity;
 mod notices;
+mod past;
 mod push;
 mod system;
 
 pub use self::{
     endpoint_tests::EndpointTests,
     notices::{Notice, NoticeError, Notices, Recipient},
+    past::{PastRequests, Window},
     push::{Push, PushReport},
     system::{Clock, Randomness},
 };
@@ -290,11 +292,11 @@ pub trait UserStore: Clone + Send + Sync + 'static {
 
 /// Everything that the services need of a platform's store.
 pub trait Store:
-    RequestStore + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore
+    RequestStore + PastRequests + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore
 {
 }
 
 impl<S> Store for S where
-    S: RequestStore + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore
+    S: RequestStore + PastRequests + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore
 {
 }

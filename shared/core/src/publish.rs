@@ -269,16 +269,20 @@ impl Happened {
     }
 
     fn metadata(&self, environment: Environment) -> Metadata {
-        let entry = &self.entry;
-        let event_id = event_id(entry.request, entry.sequence);
-        Metadata {
-            event_id,
-            version: Metadata::VERSION,
-            sequence: entry.sequence,
-            correlation_id: entry.request.map_or_else(|| event_id.to_string(), |request| request.to_string()),
-            causation_id: entry.cause.map(|cause| self::event_id(entry.request, cause)),
-            environment,
-            occurred_at: entry.at,
-        }
+        metadata(&self.entry, environment)
+    }
+}
+
+/// What the event of a journal row says of itself.
+pub(crate) fn metadata(entry: &JournalEntry, environment: Environment) -> Metadata {
+    let event_id = event_id(entry.request, entry.sequence);
+    Metadata {
+        event_id,
+        version: Metadata::VERSION,
+        sequence: entry.sequence,
+        correlation_id: entry.request.map_or_else(|| event_id.to_string(), |request| request.to_string()),
+        causation_id: entry.cause.map(|cause| self::event_id(entry.request, cause)),
+        environment,
+        occurred_at: entry.at,
     }
 }

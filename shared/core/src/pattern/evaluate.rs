@@ -16,19 +16,6 @@ pub(super) fn matches(group: &Group, fields: &Fields<'_>) -> bool {
     together(&mut pending, &mut chosen, fields)
 }
 
-/// The pointer of the first member of a group that an event fails.
-pub(super) fn first_failure<'g>(group: &'g Group, fields: &Fields<'_>) -> Option<&'g str> {
-    if matches(group, fields) {
-        return None;
-    }
-    let leaf = group.leaves.iter().find(|leaf| !leaf_possible(leaf, fields));
-    let choice = || {
-        let fails = |choice: &&Choice| !choice_possible(choice, fields);
-        group.choices.iter().find(fails).map(|choice| &*choice.pointer)
-    };
-    leaf.map(|leaf| &*leaf.pointer).or_else(choice).or(Some(""))
-}
-
 /// Whether each field is satisfied for itself. Without arrays of objects that is all there is to it.
 fn possible(group: &Group, fields: &Fields<'_>) -> bool {
     group.leaves.iter().all(|leaf| leaf_possible(leaf, fields))
@@ -44,6 +31,11 @@ fn leaf_possible(leaf: &Leaf, fields: &Fields<'_>) -> bool {
     // A field that is there in one element of an array may be absent from another.
     let elsewhere = || leaf.may_be_absent && values.iter().any(|placed| placed.element > 0);
     leaf.holds(values.iter().map(|placed| placed.value)) || elsewhere()
+}
+
+/// Whether an event satisfies the condition on one field, were there no other.
+pub(super) fn leaf_matches(leaf: &Leaf, fields: &Fields<'_>) -> bool {
+    leaf_possible(leaf, fields) && (!fields.has_elements() || consistent(&[leaf], fields))
 }
 
 /// Goes through the combinations of branches, skipping those in which a field fails for itself, for

@@ -33,6 +33,18 @@ impl Number {
         }
     }
 
+    /// The number as JSON has it.
+    pub(super) fn to_json(self) -> Value {
+        match self {
+            Self::Whole(whole) => match (i64::try_from(whole), u64::try_from(whole)) {
+                (Ok(whole), _) => Value::from(whole),
+                (_, Ok(whole)) => Value::from(whole),
+                _ => Value::from(self.to_float()),
+            },
+            Self::Other(bits) => Value::from(f64::from_bits(bits)),
+        }
+    }
+
     fn to_float(self) -> f64 {
         match self {
             Self::Whole(whole) => whole as f64,
@@ -86,6 +98,16 @@ impl<'a> Scalar<'a> {
             Value::Number(number) => Some(Self::Number(Number::from_json(number))),
             Value::String(text) => Some(Self::Text(text)),
             Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+
+    /// The same value by itself.
+    pub(super) fn to_json(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(flag) => Value::from(flag),
+            Self::Number(number) => number.to_json(),
+            Self::Text(text) => Value::from(text),
         }
     }
 }

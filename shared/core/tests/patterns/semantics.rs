@@ -1,6 +1,6 @@
 //! What patterns mean, case by case, where the vectors say little.
 
-use marketplace_core::pattern::{Fields, Pattern, PatternIndex};
+use marketplace_core::pattern::{Asks, Fields, Pattern, PatternIndex};
 use serde_json::{Value, json};
 
 /// Asserts what a pattern answers to an event, alone and through an index.
@@ -141,21 +141,59 @@ fn an_event_that_is_not_an_object_has_no_fields() {
     }
 }
 
+/// What does not hold, in the order in which it is said.
+fn failing(pattern: &str, event: &Value) -> Vec<String> {
+    let explanation = Pattern::parse(pattern).expect(pattern).explain(&Fields::new(event));
+    let failing = explanation.findings.into_iter().filter(|finding| !finding.holds);
+    failing.map(|finding| finding.pointer).collect()
+}
+
 #[test]
-fn the_first_failure_is_pointed_at() {
+fn every_condition_is_explained_where_it_stands() {
     let pattern = r#"{"detail": {"a": [1], "x/y": [2], "$or": [{"b": [3]}, {"c": [4]}]}}"#;
-    let parsed = Pattern::parse(pattern).expect(pattern);
     for (event, expected) in [
-        (json!({"detail": {"a": 1, "x/y": 2, "b": 3}}), None),
-        (json!({"detail": {"a": 0, "x/y": 2, "b": 3}}), Some("/detail/a")),
-        (json!({"detail": {"a": 1, "b": 3}}), Some("/detail/x~1y")),
-        (json!({"detail": {"a": 1, "x/y": 2, "b": 4}}), Some("/detail/$or")),
+        (json!({"detail": {"a": 1, "x/y": 2, "b": 3, "c": 4}}), &[][..]),
+        (json!({"detail": {"a": 0, "x/y": 2, "b": 3, "c": 4}}), &["/detail/a"]),
+        (json!({"detail": {"a": 1, "b": 3, "c": 4}}), &["/detail/x~1y"]),
+        (json!({"detail": {"a": 1, "x/y": 2, "b": 3}}), &["/detail/$or/1", "/detail/$or/1/c"]),
+        (
+            json!({"detail": {"a": 1, "x/y": 2, "b": 4}}),
+            &["/detail/$or", "/detail/$or/0", "/detail/$or/0/b", "/detail/$or/1", "/detail/$or/1/c"],
+        ),
     ] {
-        assert_eq!(parsed.first_failure(&Fields::new(&event)), expected, "{event}");
+        assert_eq!(failing(pattern, &event), expected, "{event}");
     }
-    let apart = Pattern::parse(r#"{"l": {"a": [1], "b": [2]}}"#).expect("a pattern");
+    let outside_and_inside = r#"{"a": [1], "$or": [{"a": [2]}, {"b": [3]}]}"#;
+    assert_eq!(failing(outside_and_inside, &json!({"a": 2})), ["/$or/1", "/$or/1/b", "/a"], "the inner one counts");
+}
+
+#[test]
+fn what_one_element_has_to_satisfy_together_is_told_apart() {
+    let pattern = r#"{"l": {"a": [1], "b": [2]}}"#;
+    assert_eq!(failing(pattern, &json!({"l": [{"a": 1}, {"b": 2}]})), [""]);
+    assert_eq!(failing(pattern, &json!({"l": [{"a": 1}, {"b": 3}]})), ["/l/b"]);
+    let pattern = Pattern::parse(pattern).expect("a pattern");
     let event = json!({"l": [{"a": 1}, {"b": 2}]});
-    assert_eq!(apart.first_failure(&Fields::new(&event)), Some(""));
+    let last = pattern.explain(&Fields::new(&event)).findings.pop().expect("a finding");
+    assert_eq!(last.asks, Asks::SameElement);
+}
+
+#[test]
+fn what_was_found_is_said_as_json_has_it() {
+    let pattern = Pattern::parse(r#"{"a": [{"exists": false}]}"#).expect("a pattern");
+    let numbers: Value = (0..20).collect();
+    for (value, expected) in [
+        (json!("text"), json!(["text"])),
+        (json!([null, true, 1.5, -7, 18_446_744_073_709_551_615_u64, [2], {"b": 3}]),
+         json!([null, true, 1.5, -7, 18_446_744_073_709_551_615_u64, 2])),
+        (json!({}), json!([])),
+        (numbers, json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])),
+    ] {
+        let event = json!({"a": value});
+        let finding = pattern.explain(&Fields::new(&event)).findings.remove(0);
+        let Asks::Field { path, found } = finding.asks else { panic!("a field") };
+        assert_eq!((&*path, json!(found)), ("a", expected), "{event}");
+    }
 }
 
 #[test]
