@@ -7,6 +7,7 @@ pub(crate) mod idempotency;
 pub(crate) mod inbox;
 pub(crate) mod lists;
 pub(crate) mod parties;
+pub(crate) mod past;
 pub(crate) mod requests;
 pub(crate) mod secrets;
 pub(crate) mod users;
@@ -61,6 +62,12 @@ rules! {
         pages_of_requests_have_no_gap_and_no_repeat,
         an_unknown_cursor_is_the_first_page,
         pages_of_parties_have_no_gap_and_no_repeat,
+    }
+    past {
+        past_requests_are_read_back_as_routing_saw_them,
+        pages_of_past_requests_have_no_gap_and_no_repeat,
+        a_window_has_its_first_moment_and_not_its_last,
+        environments_keep_their_past_apart,
     }
     inbox {
         a_lease_gives_the_oldest_first,

@@ -4,6 +4,7 @@
 //! is Cognito's [`people::routes`] alone.
 
 pub mod accounts;
+mod backtest;
 mod dead_letters;
 pub mod endpoint_tests;
 mod health;
@@ -53,6 +54,7 @@ impl<S: Store> AtEdge for Deps<S> {
 /// The routes alone, to be merged with others' and [finished](finish) together.
 pub fn routes<S: Store>(deps: Deps<S>) -> Router {
     Router::new()
+        .merge(backtest::routes())
         .merge(dead_letters::routes())
         .merge(health::routes())
         .merge(keys::routes())

@@ -2,6 +2,7 @@
 
 pub(crate) mod journal;
 mod load;
+mod past;
 mod read;
 pub(crate) mod rows;
 mod write;

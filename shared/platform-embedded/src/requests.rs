@@ -1,5 +1,6 @@
 //! The request store: a command decides on the writer's thread, so it never conflicts, and commits with others.
 
+mod past;
 mod read;
 
 use event_schema::id::{DeliveryId, RequestId, UserId};

@@ -5,8 +5,12 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// Each step takes the file from one version to the next. A released step never changes; new ones are appended.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// Brings the file to the newest version.
 ///
@@ -98,6 +102,9 @@ mod tests {
             "SELECT id FROM offers WHERE dead_at IS NOT NULL AND dead_at >= 0 AND (dead_at, id) < (1, x'00') \
              ORDER BY dead_at DESC, id DESC LIMIT 1",
             "SELECT id FROM requests WHERE user_id = 'u' AND id < x'ff' ORDER BY id DESC LIMIT 1",
+            "SELECT id FROM requests WHERE id >= x'00' AND id < x'ff' ORDER BY id DESC LIMIT 1",
+            "SELECT id FROM requests WHERE environment > 0 AND environment = 1 AND id >= x'00' AND id < x'ff' \
+             ORDER BY id DESC LIMIT 1",
             "SELECT sequence FROM journal WHERE request = x'00' ORDER BY sequence",
             "SELECT sequence FROM journal WHERE sequence > 1 ORDER BY sequence LIMIT 1",
             "SELECT id FROM offers WHERE party = 'a' AND environment = 0 AND available_at IS NOT NULL \

@@ -16,6 +16,9 @@ use crate::{
 /// What the sort keys of a request's offers begin with.
 pub(crate) const OFFER_PREFIX: &str = "O#";
 
+/// What the partition keys of requests begin with.
+pub(super) const REQUEST_PREFIX: &str = "R#";
+
 /// The sort key of a head.
 pub(super) const HEAD: &str = "HEAD";
 
@@ -50,7 +53,7 @@ pub(crate) fn stored<T: DeserializeOwned>(item: &Item) -> Result<Stored<T>, Item
 
 /// The partition of everything about a request.
 pub(crate) fn request_pk(request: RequestId) -> String {
-    format!("R#{request}")
+    format!("{REQUEST_PREFIX}{request}")
 }
 
 /// The partition of an offer's attempts.
@@ -72,6 +75,12 @@ pub(crate) fn inbox_pk(party: &PartyId, environment: Environment) -> String {
 /// well, and only the party's settings say whether anything is pushed.
 pub(crate) fn due_pk(party: &PartyId, environment: Environment) -> String {
     format!("DUE#{party}#{environment}")
+}
+
+/// The partition of an environment's requests in [`Index::ByEnvironment`]. One for all days: it splits by the sort key
+/// as it grows, and takes a thousand requests a second.
+pub(super) fn environment_pk(environment: Environment) -> String {
+    format!("E#{environment}")
 }
 
 /// A request's head.
@@ -106,9 +115,12 @@ pub(super) fn head_item(head: &Head, revision: u64, last_sequence: u64) -> Resul
     item.document(head)
 }
 
-/// A body, to be written.
-pub(super) fn body_item(request: RequestId, detail: &str) -> Item {
-    Item::new(&body_key(request)).text(DOCUMENT, detail)
+/// The body of a new request, to be written, where the index of past requests finds it. The entry says all that there
+/// is to know of the request besides its body, and never changes.
+pub(super) fn body_item(head: &Head, detail: &str, sequence: u64) -> Item {
+    let place = format!("{}#{}#{}", time_text(head.created_at), head.id, number_text(sequence));
+    let item = Item::new(&body_key(head.id)).text(DOCUMENT, detail);
+    indexed(item, Index::ByEnvironment, environment_pk(head.environment), place)
 }
 
 /// An offer, to be written, where the indexes find its message.

@@ -1,6 +1,5 @@
 //! What a command decided, as the parts of one transaction.
 
-use event_schema::id::RequestId;
 use jiff::Timestamp;
 use marketplace_core::{
     command::{Change, Command},
@@ -45,7 +44,10 @@ pub(super) fn writes<C: Command>(
     let first = journal::next_sequence(now, loaded.last_sequence().max(change.cause.unwrap_or(0)));
     // A change that tells nothing takes no sequence.
     let last = (first..).zip(&change.facts).last().map_or(loaded.last_sequence(), |(sequence, _)| sequence);
-    write_state(&mut writes, request, loaded, &change, last)?;
+    write_state(&mut writes, loaded, &change, last)?;
+    if let (Some(head), Some(detail)) = (&change.head, &change.body) {
+        writes.push(Write::insert(rows::body_item(head, detail, first)));
+    }
     if let Some((sequence, channel)) = change.notice {
         writes.notice = Some(writes.parts.len());
         writes.push(Write::insert(Item::new(&rows::notice_key(request, sequence, channel))));
@@ -70,11 +72,10 @@ fn is_handed_over(fact: &Fact, written: &[Offer], loaded: &Loaded) -> bool {
     offers.any(|offer| offer.delivery_id == message.delivery_id && offer.state == OfferState::Sent)
 }
 
-/// The head, the body, the offers and the attempt. A head that was only read is a part of the condition, so that no
+/// The head, the offers and the attempt. A head that was only read is a part of the condition, so that no
 /// answer is accepted past a winner or a cancellation.
 fn write_state(
     writes: &mut Writes,
-    request: RequestId,
     loaded: &Loaded,
     change: &Change,
     last_sequence: u64,
@@ -84,10 +85,9 @@ fn write_state(
         Some(head) => writes.push(unchanged(read, |next| rows::head_item(head, next, last_sequence))?),
         // That somebody was told is so whatever the head says now.
         None if change.notice.is_some() => {}
-        None => writes.parts.extend(read.map(|read| Write::check(rows::head_key(request), Condition::Revision(read)))),
-    }
-    if let Some(detail) = &change.body {
-        writes.push(Write::insert(rows::body_item(request, detail)));
+        None => writes.parts.extend(loaded.head.as_ref().map(|head| {
+            Write::check(rows::head_key(head.value.id), Condition::Revision(head.revision))
+        })),
     }
     for offer in &change.offers {
         let read = loaded.revision_of(offer.delivery_id);

@@ -19,11 +19,14 @@ pub enum Index {
     Dead,
     /// Journal rows that are not on the bus yet, by when they were written.
     Unpublished,
+    /// Requests' bodies in an environment, by when the requests were accepted.
+    ByEnvironment,
 }
 
 impl Index {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::ByUser, Self::Inbox, Self::Due, Self::Dead, Self::Unpublished];
+    pub const ALL: [Self; 6] =
+        [Self::ByUser, Self::Inbox, Self::Due, Self::Dead, Self::Unpublished, Self::ByEnvironment];
 
     /// Its name.
     #[must_use]
@@ -34,6 +37,7 @@ impl Index {
             Self::Due => "due",
             Self::Dead => "dead",
             Self::Unpublished => "unpublished",
+            Self::ByEnvironment => "by_environment",
         }
     }
 
@@ -46,6 +50,7 @@ impl Index {
             Self::Due => "due_pk",
             Self::Dead => "dead_pk",
             Self::Unpublished => "unpub_pk",
+            Self::ByEnvironment => "env_pk",
         }
     }
 
@@ -58,6 +63,7 @@ impl Index {
             Self::Due => "due_sk",
             Self::Dead => "dead_sk",
             Self::Unpublished => "unpub_sk",
+            Self::ByEnvironment => "env_sk",
         }
     }
 }
