@@ -14,6 +14,8 @@ mod place;
 mod answers;
 #[path = "../it/aws_client.rs"]
 mod aws_client;
+#[path = "../it/backtests.rs"]
+mod backtests;
 #[path = "../it/cancel.rs"]
 mod cancel;
 #[path = "../it/crossing.rs"]

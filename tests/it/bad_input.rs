@@ -66,6 +66,7 @@ impl Scene {
             (operator, Method::POST, "/v1/third-parties/shop/keys".to_owned(), json!({ "environment": "test" })),
             (operator, Method::POST, "/v1/dead-letters/replay".to_owned(), json!({ "third_party": "shop" })),
             (party, Method::PUT, "/v1/me/filter".to_owned(), json!({ "pattern": null })),
+            (party, Method::POST, "/v1/me/filter/test".to_owned(), json!({ "pattern": null })),
             (party, Method::PUT, "/v1/me/delivery".to_owned(), json!({ "mode": "poll" })),
             (party, Method::POST, "/v1/inbox/lease".to_owned(), json!({ "max": 1 })),
             (party, Method::POST, "/v1/inbox/ack".to_owned(), ids.clone()),

@@ -4,6 +4,7 @@
 
 mod answers;
 mod aws_client;
+mod backtests;
 mod bad_input;
 mod cancel;
 mod changes;

@@ -1,5 +1,8 @@
 //! Who gets to see a request: scopes, filters and addresses (DESIGN section 5).
 
+use std::{cell::Cell, collections::BTreeSet, time::Instant};
+
+use futures::future::{join, join_all};
 use serde_json::json;
 use tests::{
     PartyServer, Reply,
@@ -198,6 +201,71 @@ async fn a_filter_is_in_force_for_every_request_accepted_after_its_answer() {
         market.until_status(&id, "unmatched").await;
         let id = user.place(json!({ "category": "category 11", "third_party": "fickle" })).await;
         assert_eq!(offered_to(&market.routed(&id).await), ["fickle"]);
+    })
+    .await;
+}
+
+/// Which requests the party wanted, and when it said so.
+struct Wanted {
+    category: &'static str,
+    said: Instant,
+    acknowledged: Instant,
+}
+
+/// A request, and what became of it.
+struct Placed {
+    category: &'static str,
+    sent: Instant,
+    routed: Instant,
+    offered: bool,
+}
+
+#[tokio::test]
+async fn a_filter_that_changes_under_load_neither_loses_nor_misroutes_a_request() {
+    const CATEGORIES: [&str; 2] = ["odd", "even"];
+    in_both_modes(async |market| {
+        let party = market.join("fickle").await;
+        let users = join_all((0..4).map(|_| market.register())).await;
+        let (count, over) = (Cell::new(0), Cell::new(false));
+        let change = async |category: &'static str| {
+            let said = Instant::now();
+            party.wants(json!({ "detail": { "category": [category] } })).await;
+            Wanted { category, said, acknowledged: Instant::now() }
+        };
+        let mut wanted = vec![change(CATEGORIES[0]).await];
+        let changing = async {
+            for round in 1..10 {
+                let enough = count.get() + 6;
+                tests::eventually("some more requests", async || (count.get() >= enough).then_some(())).await;
+                wanted.push(change(CATEGORIES[round % 2]).await);
+            }
+            over.set(true);
+        };
+        let placing = join_all(users.iter().map(async |user| {
+            let mut placed = vec![];
+            while !over.get() {
+                let (category, sent) = (CATEGORIES[placed.len() % 2], Instant::now());
+                let id = user.place(json!({ "category": category })).await;
+                let offered = !offered_to(&market.routed(&id).await).is_empty();
+                placed.push(Placed { category, sent, routed: Instant::now(), offered });
+                count.set(count.get() + 1);
+            }
+            placed
+        }));
+        let ((), placed) = join(changing, placing).await;
+        let mut certain = 0;
+        for request in placed.into_iter().flatten() {
+            // A filter is in force from somewhere between its call and its answer, until the next one is.
+            let in_force = wanted.iter().enumerate().filter(|(number, filter)| {
+                let until = wanted.get(number + 1).map(|next| next.acknowledged);
+                filter.said <= request.routed && until.is_none_or(|until| until >= request.sent)
+            });
+            let verdicts: BTreeSet<_> = in_force.map(|(_, filter)| filter.category == request.category).collect();
+            assert!(verdicts.contains(&request.offered), "{}: {:?}", request.category, verdicts);
+            certain += usize::from(verdicts.len() == 1);
+        }
+        assert!(wanted.is_sorted_by(|a, b| a.acknowledged <= b.said), "one after the other");
+        assert!(certain > 20, "only {certain} requests lay between two changes");
     })
     .await;
 }

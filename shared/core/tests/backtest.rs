@@ -65,12 +65,8 @@ fn detail() -> impl Strategy<Value = Value> {
 }
 
 fn party(number: usize, scope: Option<Pattern>, filter: Option<Pattern>) -> Party {
-    let settings = || EnvironmentSettings {
-        open: true,
-        paused: None,
-        filter: filter.clone(),
-        delivery: DeliverySettings::Poll,
-    };
+    let settings =
+        || EnvironmentSettings { open: true, paused: None, filter: filter.clone(), delivery: DeliverySettings::Poll };
     Party {
         id: format!("party-{number}").parse().expect("a slug"),
         name: "A party".to_owned(),

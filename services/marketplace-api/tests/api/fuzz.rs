@@ -6,13 +6,14 @@ use crate::server::{Credential, Server};
 const BODIES: u64 = 100_000;
 
 /// Bodies that are nearly right, to be spoilt.
-const SEEDS: [&str; 9] = [
+const SEEDS: [&str; 10] = [
     r#"{"category":"books","region":"eu","amount":12.5,"items":[{"name":"pen","quantity":2}],"mode":"first-accept"}"#,
     r#"{"third_party":"books","note":"\u00e9\ud83d\ude00","attributes":{"a":[1,null,true]},"environment":"test"}"#,
     r#"{"id":"new-party","name":"Pens","contact_email":"a@example.com","scope":{"detail":{"category":["books"]}}}"#,
     r#"{"environment":"dev"}"#,
     r#"{"third_party":"books","since":"2026-01-01T00:00:00Z","ids":[],"dry_run":true}"#,
     r#"{"pattern":{"detail":{"amount":[{"numeric":[">",0,"<=",5]}],"$or":[{"a":[{"exists":false}]},{"b":["x"]}]}}}"#,
+    r#"{"pattern":null,"window":{"from":"2026-01-01T00:00:00Z","to":null},"samples":3,"request_id":null}"#,
     r#"{"mode":"push","url":"https://a.example/","auth":{"type":"basic","username":"u","password":"p"},"max_age_hours":3}"#,
     r#"{"name":"Books","scope":null,"state":"paused","environment":"test"}"#,
     r#"{"test_account":true}"#,
@@ -47,7 +48,7 @@ const PIECES: [&str; 24] = [
 ];
 
 /// The routes that read a body, and who may call them.
-const ROUTES: [(&str, &str, bool); 9] = [
+const ROUTES: [(&str, &str, bool); 10] = [
     ("POST", "/v1/requests", true),
     ("POST", "/v1/third-parties", true),
     ("PATCH", "/v1/third-parties/books", true),
@@ -56,6 +57,7 @@ const ROUTES: [(&str, &str, bool); 9] = [
     ("PATCH", "/v1/users/usr_unknown", true),
     ("POST", "/v1/requests/req_00000000-0000-0000-0000-000000000000/cancel", true),
     ("PUT", "/v1/me/filter", false),
+    ("POST", "/v1/me/filter/test", false),
     ("PUT", "/v1/me/delivery", false),
 ];
 

@@ -90,6 +90,7 @@ async fn every_operation_answers_as_described() {
     signing(&witness, &party).await;
     let user = people(&witness).await;
     pushes(&witness, &party, &user).await;
+    back_tests(&witness, &party, &user).await;
     inbox(&witness, &party, &user).await;
     cancelling(&witness, &user).await;
     leaving(&witness, &party).await;
@@ -216,6 +217,30 @@ async fn pushes(witness: &Witness, party: &Party, user: &User) {
     assert_eq!(replayed["count"], 1);
     witness.gateway.until_offer(&id, &party.id, "delivered").await;
     witness.get(witness.operator(), one, &[&id]).await;
+}
+
+/// A filter that is tried on what has been asked so far.
+async fn back_tests(witness: &Witness, party: &Party, user: &User) {
+    let (path, request) = ("/v1/me/filter/test", json!({ "category": "books", "amount": 12.5, "region": "eu" }));
+    let id = text(&witness.post(&user.api, "/v1/requests", &[], request, 201).await["id"]);
+    let addressed = json!({ "third_party": party.id });
+    let addressed = text(&witness.post(&user.api, "/v1/requests", &[], addressed, 201).await["id"]);
+    let pattern = json!({ "detail": { "$or": [
+        { "category": ["books"], "amount": [{ "numeric": [">", 100] }] },
+        { "items": { "name": ["Dune"], "quantity": [2] } },
+    ] } });
+    for (id, matches) in [(&id, false), (&addressed, true)] {
+        let asked = json!({ "pattern": pattern, "request_id": id });
+        let tested = witness.post(&party.api, path, &[], asked, 200).await;
+        assert_eq!(tested["explanation"]["matches"], matches, "{tested:#}");
+    }
+    let everything = json!({ "pattern": { "source": ["com.marketplace.market"] }, "window": null, "samples": null });
+    let tested = witness.post(&party.api, path, &[], everything, 200).await;
+    assert!(tested["samples"]["matching"].as_array().is_some_and(|samples| samples.len() >= 2), "{tested:#}");
+    let unknown = json!({ "pattern": null, "request_id": "req_0198a3c1-7e1a-7c55-8d1f-3f6a5b2c9d10" });
+    witness.post(&party.api, path, &[], unknown, 404).await;
+    let backward = json!({ "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z" });
+    witness.post(&party.api, path, &[], json!({ "pattern": null, "window": backward }), 422).await;
 }
 
 /// A request that is leased, kept, given back, acknowledged and answered.

@@ -184,8 +184,10 @@ fn what_was_found_is_said_as_json_has_it() {
     let numbers: Value = (0..20).collect();
     for (value, expected) in [
         (json!("text"), json!(["text"])),
-        (json!([null, true, 1.5, -7, 18_446_744_073_709_551_615_u64, [2], {"b": 3}]),
-         json!([null, true, 1.5, -7, 18_446_744_073_709_551_615_u64, 2])),
+        (
+            json!([null, true, 1.5, -7, 18_446_744_073_709_551_615_u64, [2], {"b": 3}]),
+            json!([null, true, 1.5, -7, 18_446_744_073_709_551_615_u64, 2]),
+        ),
         (json!({}), json!([])),
         (numbers, json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])),
     ] {

@@ -74,20 +74,18 @@ fn is_handed_over(fact: &Fact, written: &[Offer], loaded: &Loaded) -> bool {
 
 /// The head, the offers and the attempt. A head that was only read is a part of the condition, so that no
 /// answer is accepted past a winner or a cancellation.
-fn write_state(
-    writes: &mut Writes,
-    loaded: &Loaded,
-    change: &Change,
-    last_sequence: u64,
-) -> Result<(), ItemError> {
+fn write_state(writes: &mut Writes, loaded: &Loaded, change: &Change, last_sequence: u64) -> Result<(), ItemError> {
     let read = loaded.head.as_ref().map(|head| head.revision);
     match &change.head {
         Some(head) => writes.push(unchanged(read, |next| rows::head_item(head, next, last_sequence))?),
         // That somebody was told is so whatever the head says now.
         None if change.notice.is_some() => {}
-        None => writes.parts.extend(loaded.head.as_ref().map(|head| {
-            Write::check(rows::head_key(head.value.id), Condition::Revision(head.revision))
-        })),
+        None => writes.parts.extend(
+            loaded
+                .head
+                .as_ref()
+                .map(|head| Write::check(rows::head_key(head.value.id), Condition::Revision(head.revision))),
+        ),
     }
     for offer in &change.offers {
         let read = loaded.revision_of(offer.delivery_id);
