@@ -90,9 +90,9 @@ async fn every_operation_answers_as_described() {
     signing(&witness, &party).await;
     let user = people(&witness).await;
     pushes(&witness, &party, &user).await;
-    back_tests(&witness, &party, &user).await;
     inbox(&witness, &party, &user).await;
     cancelling(&witness, &user).await;
+    back_tests(&witness, &party, &user).await;
     leaving(&witness, &party).await;
     put_events(&witness).await;
 

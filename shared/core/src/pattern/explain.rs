@@ -79,8 +79,15 @@ impl<'g> Draft<'g, '_, '_> {
 
     /// Whether each condition in a group holds by itself.
     fn group(&mut self, group: &'g Group) -> bool {
-        let leaves = group.leaves.iter().fold(true, |all, leaf| self.leaf(leaf) && all);
-        group.choices.iter().fold(leaves, |all, choice| self.choice(choice) && all)
+        // Each of them is said, so none may be passed over.
+        let mut all = true;
+        for leaf in &group.leaves {
+            all &= self.leaf(leaf);
+        }
+        for choice in &group.choices {
+            all &= self.choice(choice);
+        }
+        all
     }
 
     fn leaf(&mut self, leaf: &'g Leaf) -> bool {
