@@ -18,6 +18,7 @@ use crate::{
     user::{User, UserPatch},
 };
 
+mod dead_letters;
 mod endpoint_tests;
 pub mod identity;
 mod notices;
@@ -26,6 +27,7 @@ mod push;
 mod system;
 
 pub use self::{
+    dead_letters::{DeadLetterQuery, DeadLetters},
     endpoint_tests::EndpointTests,
     notices::{Notice, NoticeError, Notices, Recipient},
     past::{PastRequests, Window},
@@ -211,25 +213,6 @@ pub trait Inbox: Clone + Send + Sync + 'static {
 
     /// Waits until something may have become available, but not longer than this. May return early.
     fn wait(&self, party: &PartyId, environment: Environment, at_most: Duration) -> impl Future<Output = ()> + Send;
-}
-
-/// Which dead letters.
-#[derive(Clone, Debug, Default)]
-pub struct DeadLetterQuery {
-    /// Only this party's.
-    pub third_party: Option<PartyId>,
-    /// Only those that died at or after this.
-    pub since: Option<Timestamp>,
-}
-
-/// Messages whose pushes ended for good.
-pub trait DeadLetters: Clone + Send + Sync + 'static {
-    /// Offers whose message is dead, newest death first.
-    fn dead_letters(
-        &self,
-        query: DeadLetterQuery,
-        page: PageQuery,
-    ) -> impl Future<Output = Result<Page<Offer>, StoreError>> + Send;
 }
 
 /// Third parties, their settings and keys.
