@@ -12,8 +12,8 @@ use axum::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use platform_embedded::Embedded;
 
-/// The interface's description (OpenAPI 3.1).
-const OPENAPI: &str = include_str!("../../../schemas/openapi/marketplace.json");
+/// The interface's description (OpenAPI 3.1), made of `schemas/openapi/marketplace.yaml`.
+const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// `/metrics` and `/openapi.json`.
 pub(crate) fn routes(store: Embedded) -> Router {

@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let text = include_str!("../../../../schemas/openapi/marketplace.json");
-    serde_json::from_str(text).expect("the description is JSON")
-});
+/// The description as it is written.
+pub(crate) const SOURCE: &str = include_str!("../../../../schemas/openapi/marketplace.yaml");
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| yaml_serde::from_str(SOURCE).expect("the description is YAML"));
 
 /// The media type of every body but AWS's.
 pub(crate) const JSON: &str = "application/json";

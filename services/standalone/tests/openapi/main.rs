@@ -1,4 +1,4 @@
-//! `schemas/openapi/marketplace.json` held against the running gateway: what is described is what is there.
+//! `schemas/openapi/marketplace.yaml` held against the running gateway: what is described is what is there.
 // Says to clippy, too, that all of this is test code.
 #![cfg(test)]
 

@@ -61,6 +61,20 @@ fn every_reference_leads_somewhere_and_every_component_is_referred_to() {
     }
 }
 
+/// Whoever adds something knows where it goes, and two who add different things do not meet.
+#[test]
+fn routes_and_components_are_in_alphabetical_order() {
+    let source: yaml_serde::Value = yaml_serde::from_str(document::SOURCE).unwrap();
+    let names = |block: &yaml_serde::Value| -> Vec<String> {
+        let names = block.as_mapping().unwrap().keys();
+        names.map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    let components = source["components"].as_mapping().unwrap().values();
+    for block in components.chain([&source["paths"]]) {
+        assert!(names(block).is_sorted(), "{:#?}", names(block));
+    }
+}
+
 #[test]
 fn every_operation_is_complete() {
     let mut ids = BTreeSet::new();
