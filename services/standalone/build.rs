@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::Path};
 
 const SOURCE: &str = "../../schemas/openapi/marketplace.yaml";
 
-#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "this is how Cargo talks with build scripts")]
+#[expect(clippy::disallowed_methods, reason = "this is how Cargo talks with build scripts")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={SOURCE}");
     let folder = env::var("OUT_DIR")?;

@@ -5,9 +5,11 @@
 pub mod aws;
 pub mod caller;
 pub mod clock;
+mod described;
 pub mod dynamodb;
 pub mod eventually;
 pub mod gateway;
+pub mod interface;
 pub mod mail_server;
 pub mod mailbox;
 pub mod market;

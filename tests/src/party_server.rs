@@ -18,7 +18,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use crate::eventually;
+use crate::{described, eventually};
 
 /// One request as it came in.
 #[derive(Clone, Debug)]
@@ -180,6 +180,24 @@ struct State {
     behaviour: Behaviour,
     received: Vec<Received>,
     by_path: HashMap<String, usize>,
+    /// How messages differed from what third parties are told of them.
+    faults: Vec<String>,
+}
+
+impl State {
+    fn take_in(&mut self, request: &Received) {
+        self.received.push(request.clone());
+        // Whatever else comes, such as calls for tokens, is no message.
+        if request.header("webhook-id").is_some() {
+            self.faults.extend(described::faults(request));
+        }
+    }
+
+    /// What was received, which is what third parties are told that they receive.
+    fn described(&self) -> &[Received] {
+        assert!(self.faults.is_empty(), "third-party.yaml describes something else: {:#?}", self.faults);
+        &self.received
+    }
 }
 
 /// What a server received, as long as anybody wants to know.
@@ -190,7 +208,7 @@ impl Log {
     /// Everything so far.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
-        lock(&self.0).received.clone()
+        lock(&self.0).described().to_vec()
     }
 }
 
@@ -222,7 +240,8 @@ impl PartyServer {
 
     fn serve(listener: TcpListener, behaviour: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().expect("bound");
-        let state = State { behaviour: Arc::new(behaviour), received: Vec::new(), by_path: HashMap::new() };
+        let state =
+            State { behaviour: Arc::new(behaviour), received: Vec::new(), by_path: HashMap::new(), faults: Vec::new() };
         let state = Arc::new(Mutex::new(state));
         let accepting = tokio::spawn(accept(listener, state.clone()));
         Self { address, state, accepting }
@@ -244,7 +263,7 @@ impl PartyServer {
     /// Everything that was received so far.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
-        lock(&self.state).received.clone()
+        lock(&self.state).described().to_vec()
     }
 
     /// The same for somebody else to look at.
@@ -333,7 +352,7 @@ async fn converse(mut stream: TcpStream, state: Arc<Mutex<State>>) {
         let (behaviour, number) = {
             let mut state = lock(&state);
             let number = *state.by_path.entry(request.path.clone()).and_modify(|number| *number += 1).or_insert(0);
-            state.received.push(request.clone());
+            state.take_in(&request);
             (state.behaviour.clone(), number)
         };
         let reply = behaviour(number, &request);

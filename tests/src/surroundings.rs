@@ -10,6 +10,11 @@ use std::{
 /// The workspace's root.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+/// The workspace's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(ROOT)
+}
+
 /// The gateway's own binary: `MARKETPLACE_TEST_BIN`, as `cargo xtask test` sets it, or else built here.
 pub(crate) fn gateway_binary() -> &'static Path {
     static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -73,10 +78,34 @@ pub(crate) fn python_receiver() -> Command {
 /// A third party's program in JavaScript, with the libraries in `MARKETPLACE_TEST_NODE_MODULES`, as `cargo xtask test`
 /// sets it, or else those that are installed here.
 pub(crate) fn javascript_receiver() -> Command {
-    static LIBRARIES: LazyLock<PathBuf> =
-        LazyLock::new(|| variable("MARKETPLACE_TEST_NODE_MODULES").map_or_else(javascript_libraries, PathBuf::from));
+    static LIBRARIES: LazyLock<PathBuf> = LazyLock::new(|| {
+        let installed = || javascript_libraries("receivers", "node-receivers");
+        variable("MARKETPLACE_TEST_NODE_MODULES").map_or_else(installed, PathBuf::from)
+    });
     let mut command = Command::new("node");
     command.arg(Path::new(ROOT).join("tests/receivers/verify.js")).env("NODE_PATH", &*LIBRARIES);
+    command
+}
+
+/// A program that holds the interface's description and the gateway to each other, such as `schemathesis`: in
+/// `MARKETPLACE_TEST_INTERFACE`, as `cargo xtask test` sets it, or else installed here.
+pub(crate) fn interface_program(name: &str) -> Command {
+    static PROGRAMS: LazyLock<PathBuf> = LazyLock::new(|| {
+        let installed = || python_programs("venv-interface", "requirements-interface.txt");
+        variable("MARKETPLACE_TEST_INTERFACE").map_or_else(installed, PathBuf::from)
+    });
+    Command::new(PROGRAMS.join(name))
+}
+
+/// The judge of the description of the bus, with the library in `MARKETPLACE_TEST_VALIDATORS`, as `cargo xtask test`
+/// sets it, or else the one that is installed here.
+pub(crate) fn bus_validator() -> Command {
+    static LIBRARIES: LazyLock<PathBuf> = LazyLock::new(|| {
+        let installed = || javascript_libraries("validators", "node-validators");
+        variable("MARKETPLACE_TEST_VALIDATORS").map_or_else(installed, PathBuf::from)
+    });
+    let mut command = Command::new("node");
+    command.arg(Path::new(ROOT).join("tests/interface/asyncapi.js")).env("NODE_PATH", &*LIBRARIES);
     command
 }
 
@@ -100,13 +129,13 @@ fn python_programs(environment: &str, requirements: &str) -> PathBuf {
     folder.join("bin")
 }
 
-/// The libraries of third parties in JavaScript, which are installed when they are not there yet.
-fn javascript_libraries() -> PathBuf {
-    let folder = Path::new(ROOT).join("target/node-receivers");
+/// A set of JavaScript libraries, which are installed when they are not there yet.
+fn javascript_libraries(packages: &str, folder: &str) -> PathBuf {
+    let folder = Path::new(ROOT).join("target").join(folder);
     let finished = folder.join("installed-package-lock.json");
     let _lock = alone();
     if !finished.exists() {
-        let wanted = Path::new(ROOT).join("xtask/receivers");
+        let wanted = Path::new(ROOT).join("xtask").join(packages);
         fs::create_dir_all(&folder).expect("a folder");
         for file in ["package.json", "package-lock.json"] {
             fs::copy(wanted.join(file), folder.join(file)).expect("a copy");

@@ -34,6 +34,12 @@ const PYTHON: &str = "MARKETPLACE_TEST_PYTHON";
 /// Tells tests in which folder Node finds that library.
 const NODE_MODULES: &str = "MARKETPLACE_TEST_NODE_MODULES";
 
+/// Tells tests in which folder the programs are that hold the interface's description and the gateway to each other.
+const INTERFACE: &str = "MARKETPLACE_TEST_INTERFACE";
+
+/// Tells tests in which folder Node finds what judges the description of the bus.
+const VALIDATORS: &str = "MARKETPLACE_TEST_VALIDATORS";
+
 /// Tells tests in which folder to keep what the functions of deployed stacks called.
 const CALLS: &str = "MARKETPLACE_TEST_CALLS";
 
@@ -43,28 +49,15 @@ const CALLS: &str = "MARKETPLACE_TEST_CALLS";
 ///
 /// When something cannot be built or installed, or a test fails.
 pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()> {
-    let aws = tools::AWS.programs(workspace)?.join("aws");
-    let dynamodb = tools::dynamodb_server(workspace)?;
-    let emulator = tools::EMULATOR.programs(workspace)?.join("ministack");
-    let python = tools::RECEIVERS.programs(workspace)?.join("python");
-    let node_modules = tools::javascript_receivers(workspace)?;
-    let gateway = build(workspace)?;
-    let stack = deploy::package(workspace)?;
+    let mut surroundings = tools(workspace)?;
+    surroundings.extend(build(workspace)?.map(|gateway| (GATEWAY, gateway)));
+    surroundings.push((STACK, deploy::package(workspace)?));
     let calls = workspace.target.join("stack-calls");
     if calls.exists() {
         fs::remove_dir_all(&calls).context("what an earlier run has kept")?;
     }
-    let with_tools = |step: Step| {
-        let step = step
-            .env(AWS_CLIENT, &aws)
-            .env(DYNAMODB, &dynamodb)
-            .env(EMULATOR, &emulator)
-            .env(PYTHON, &python)
-            .env(NODE_MODULES, &node_modules)
-            .env(STACK, &stack)
-            .env(CALLS, &calls);
-        gateway.iter().fold(step, |step, path| step.env(GATEWAY, path))
-    };
+    surroundings.push((CALLS, calls.clone()));
+    let with_tools = |step: Step| surroundings.iter().fold(step, |step, (name, path)| step.env(name, path));
     // The documentation's tests come first, so that the other runner's summary stands at the end.
     if filter.is_empty() {
         let doc_tests = ["test", "--locked", "--quiet", "--workspace", "--doc"];
@@ -80,6 +73,19 @@ pub(crate) fn run(workspace: &Workspace, filter: &[String]) -> anyhow::Result<()
         _ => "test passed: what the filter selected",
     });
     Ok(())
+}
+
+/// Installs what tests need from others, and answers how they are told of it.
+fn tools(workspace: &Workspace) -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
+    Ok(vec![
+        (AWS_CLIENT, tools::AWS.programs(workspace)?.join("aws")),
+        (DYNAMODB, tools::dynamodb_server(workspace)?),
+        (EMULATOR, tools::EMULATOR.programs(workspace)?.join("ministack")),
+        (PYTHON, tools::RECEIVERS.programs(workspace)?.join("python")),
+        (NODE_MODULES, tools::JAVASCRIPT_RECEIVERS.modules(workspace)?),
+        (INTERFACE, tools::INTERFACE.programs(workspace)?),
+        (VALIDATORS, tools::VALIDATORS.modules(workspace)?),
+    ])
 }
 
 /// Builds binaries and tests in one go, so that dependencies are compiled with one set of features.

@@ -100,6 +100,10 @@ pub(crate) const TEMPLATE_LINT: PythonTools =
 pub(crate) const RECEIVERS: PythonTools =
     PythonTools { requirements: "requirements-receivers.txt", folder: "venv-receivers" };
 
+/// What holds the interface's description and the gateway to each other.
+pub(crate) const INTERFACE: PythonTools =
+    PythonTools { requirements: "requirements-interface.txt", folder: "venv-interface" };
+
 impl PythonTools {
     /// Makes the environment where it is not there yet, and answers the folder of its programs.
     ///
@@ -130,28 +134,44 @@ impl PythonTools {
     }
 }
 
-/// Installs the library with which third parties verify messages in JavaScript where it is not there yet, and answers
-/// the folder that Node finds it in.
-///
-/// # Errors
-///
-/// When there is no `npm`, or it cannot install.
-pub(crate) fn javascript_receivers(workspace: &Workspace) -> anyhow::Result<PathBuf> {
-    let wanted = workspace.root.join("xtask/receivers");
-    let lock = fs::read_to_string(wanted.join("package-lock.json")).context("package-lock.json")?;
-    let folder = workspace.target.join("node-receivers");
-    // Written last, so an installation that was interrupted starts anew.
-    let finished = folder.join("installed-package-lock.json");
-    if !fs::read_to_string(&finished).is_ok_and(|installed| installed == lock) {
-        fs::create_dir_all(&folder).context("cannot make a folder for npm")?;
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(wanted.join(file), folder.join(file)).context(file)?;
+/// A set of JavaScript libraries, in a folder of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NodeTools {
+    /// The folder in `xtask/` with the list of packages.
+    packages: &'static str,
+    /// The folder that they are installed into, in the target folder.
+    folder: &'static str,
+}
+
+/// The library with which third parties verify messages in JavaScript.
+pub(crate) const JAVASCRIPT_RECEIVERS: NodeTools = NodeTools { packages: "receivers", folder: "node-receivers" };
+
+/// What judges the description of the bus.
+pub(crate) const VALIDATORS: NodeTools = NodeTools { packages: "validators", folder: "node-validators" };
+
+impl NodeTools {
+    /// Installs the libraries where they are not there yet, and answers the folder that Node finds them in.
+    ///
+    /// # Errors
+    ///
+    /// When there is no `npm`, or it cannot install.
+    pub(crate) fn modules(self, workspace: &Workspace) -> anyhow::Result<PathBuf> {
+        let wanted = workspace.root.join("xtask").join(self.packages);
+        let lock = fs::read_to_string(wanted.join("package-lock.json")).context("package-lock.json")?;
+        let folder = workspace.target.join(self.folder);
+        // Written last, so an installation that was interrupted starts anew.
+        let finished = folder.join("installed-package-lock.json");
+        if !fs::read_to_string(&finished).is_ok_and(|installed| installed == lock) {
+            fs::create_dir_all(&folder).context("cannot make a folder for npm")?;
+            for file in ["package.json", "package-lock.json"] {
+                fs::copy(wanted.join(file), folder.join(file)).context(file)?;
+            }
+            Step::new("npm", &folder)
+                .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
+                .run()
+                .context("the tests need node with npm (Debian: apt-get install nodejs npm)")?;
+            fs::write(&finished, lock).context("cannot write beside the libraries")?;
         }
-        Step::new("npm", &folder)
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
-            .run()
-            .context("the tests need node with npm (Debian: apt-get install nodejs npm)")?;
-        fs::write(&finished, lock).context("cannot write beside the libraries")?;
+        Ok(folder.join("node_modules"))
     }
-    Ok(folder.join("node_modules"))
 }

@@ -87,6 +87,35 @@ fn through<D: Detail>(event: &Value) -> Value {
 }
 
 #[test]
+fn the_description_of_the_bus_has_every_kind_of_event_and_no_others() {
+    let text = fs::read_to_string(folder("asyncapi.yaml")).unwrap();
+    let described: Value = yaml_serde::from_str(&text).unwrap();
+    let channel = &described["channels"]["marketplace"];
+    assert_eq!(channel["address"], names::BUS);
+    let messages = channel["messages"].as_object().unwrap().values();
+    let mut kinds = BTreeSet::new();
+    for message in messages {
+        let reference = message["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
+        let message = described.pointer(reference).unwrap();
+        let fields = &message["payload"]["allOf"][1]["properties"];
+        let detail_type = fields["detail-type"]["const"].as_str().unwrap();
+        let kind = EventKind::from_detail_type(detail_type).unwrap();
+        assert_eq!(message["name"], detail_type);
+        assert_eq!(fields["detail"]["$ref"], format!("./events/{}", kind.schema_file()));
+        let validator = jsonschema::validator_for(&json!({
+            "allOf": [described["components"]["schemas"]["Envelope"], { "properties": { "source": fields["source"] } }],
+        }));
+        let validator = validator.unwrap();
+        for (name, event) in events().iter().filter(|(_, event)| event["detail-type"] == detail_type) {
+            let faults: Vec<_> = validator.iter_errors(event).map(|error| error.to_string()).collect();
+            assert_eq!(faults, [""; 0], "{name}");
+        }
+        assert!(kinds.insert(detail_type.to_owned()), "{detail_type} is there twice");
+    }
+    assert_eq!(kinds, EventKind::ALL.map(|kind| kind.detail_type().to_owned()).into());
+}
+
+#[test]
 fn the_articles_entry_is_a_valid_request() {
     let entries = read(&folder("examples").join("new-request.json"));
     let entries = entries.as_array().unwrap();

@@ -1,5 +1,6 @@
 //! What is on the stack's bus, as a consumer sees it: a rule of its own, and a queue that nobody reads but this.
 
+use event_schema::validate;
 use serde_json::{Value, json};
 
 use super::{REGION, Services, Stack};
@@ -39,15 +40,24 @@ impl Observer {
     /// Every event so far, in the order in which they came; a repeat is there twice.
     ///
     /// # Panics
-    /// When something in the queue is no event.
+    /// When something in the queue is no event, or not what its schema says.
     pub async fn events(&self) -> Vec<Value> {
         let messages = self.services.messages(&self.queue).await;
         let body = |message: &Value| serde_json::from_str(message["Body"].as_str().expect("a body")).expect("an event");
-        messages.iter().map(body).collect()
+        messages.iter().map(body).inspect(as_published).collect()
     }
 
     /// Waits for an event that fits.
     pub async fn event(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         eventually(what, async || self.events().await.into_iter().find(|event| fits(event))).await
+    }
+}
+
+/// Holds an event of ours against its published schema; those from outside have no metadata, and nobody has to believe
+/// them.
+fn as_published(event: &Value) {
+    if event["detail"]["metadata"].is_object() {
+        let detail_type = event["detail-type"].as_str().expect("an event says what it is");
+        assert_eq!(validate::check(detail_type, &event["detail"]), Ok(()), "{event:#}");
     }
 }

@@ -1,0 +1,5 @@
+//! How the gateway is described to others, judged by the programs of others.
+// Says to clippy, too, that all of this is test code.
+#![cfg(test)]
+
+mod descriptions;
