@@ -113,10 +113,11 @@ async fn what_nobody_fetched_for_fourteen_days_expires_by_the_hour() {
 async fn routes_are_repaired_by_the_hour() {
     let stack = Stack::start().await;
     let server = PartyServer::always(Reply::status(200)).await;
+    let observer = Observer::on(&stack).await;
     let party = stack.join("shop").await;
     party.takes_pushes(json!({ "url": server.url("/hook"), "transport": "managed" })).await;
+    observer.route("shop").await;
     let (bus, mine, stray) = (stack.output("BusName"), "marketplace-to-shop-prod", "marketplace-to-nobody-prod");
-    eventually("its route is made", async || (!targets(&stack, bus, mine).await.is_empty()).then_some(())).await;
 
     // Somebody takes the target away by hand, and leaves the rule of a party that is none.
     let call = async |operation: &str, body: Value| {
@@ -138,6 +139,7 @@ async fn routes_are_repaired_by_the_hour() {
 #[tokio::test]
 async fn parties_are_spread_over_several_buses() {
     let stack = Deployment::default().parameter("PartyBuses", "3").start().await;
+    let observer = Observer::on(&stack).await;
     let server = PartyServer::always(Reply::status(200)).await;
     let user = stack.register().await;
     let mut buses = vec![];
@@ -145,15 +147,12 @@ async fn parties_are_spread_over_several_buses() {
         let joined = stack.join(party).await;
         joined.takes_pushes(json!({ "url": server.url(&format!("/{party}")), "transport": "managed" })).await;
         let rule = format!("marketplace-to-{party}-prod");
-        let bus = eventually(format!("a route to {party}"), async || {
-            for bus in ["marketplace", "marketplace-1", "marketplace-2"] {
-                if !targets(&stack, bus, &rule).await.is_empty() {
-                    return Some(bus);
-                }
+        observer.route(party).await;
+        for bus in ["marketplace", "marketplace-1", "marketplace-2"] {
+            if !targets(&stack, bus, &rule).await.is_empty() {
+                buses.push(bus);
             }
-            None
-        });
-        buses.push(bus.await);
+        }
         let id = user.place(json!({ "third_party": party })).await;
         server.wait_for_message("offer.created", &id).await;
     }

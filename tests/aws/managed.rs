@@ -10,11 +10,11 @@ use tests::{
 };
 
 /// A party whose messages EventBridge pushes, once its route is there.
-async fn joined(stack: &Stack, id: &str, url: &str) -> Party {
+async fn joined(stack: &Stack, id: &str, url: &str, observer: &Observer) -> Party {
     let party = stack.join(id).await;
     let auth = json!({ "type": "api-key", "name": "X-Party-Key", "value": "hush hush" });
     party.takes_pushes(json!({ "url": url, "transport": "managed", "auth": auth })).await;
-    eventually("its route is made", async || (!targets(stack, id).await.is_empty()).then_some(())).await;
+    observer.route(id).await;
     party
 }
 
@@ -36,7 +36,7 @@ async fn delivery_event(observer: &Observer, delivery: &str) -> Value {
 async fn it_reaches_the_endpoint_and_an_answer_shows_that() {
     let stack = Stack::start().await;
     let server = PartyServer::always(Reply::status(202)).await;
-    let party = joined(&stack, "shop", &server.url("/hook")).await;
+    let party = joined(&stack, "shop", &server.url("/hook"), &Observer::on(&stack).await).await;
     let user = stack.register().await;
     let id = user.place(json!({ "third_party": "shop", "category": "books", "note": "a \"quoted\" note" })).await;
 
@@ -73,7 +73,7 @@ async fn the_buss_log_shows_that_it_arrived() {
     let stack = Stack::start().await;
     let observer = Observer::on(&stack).await;
     let server = PartyServer::always(Reply::status(200)).await;
-    joined(&stack, "shop", &server.url("/hook")).await;
+    joined(&stack, "shop", &server.url("/hook"), &observer).await;
     let user = stack.register().await;
     let id = user.place(json!({ "third_party": "shop" })).await;
     let view = stack.until_offer(&id, "shop", "sent").await;
@@ -113,7 +113,7 @@ async fn what_eventbridge_gives_up_is_a_dead_letter_that_can_be_sent_again() {
     let stack = Stack::start().await;
     let observer = Observer::on(&stack).await;
     let server = PartyServer::always(Reply::status(404)).await;
-    joined(&stack, "shop", &server.url("/hook")).await;
+    joined(&stack, "shop", &server.url("/hook"), &observer).await;
     let user = stack.register().await;
     let id = user.place(json!({ "third_party": "shop" })).await;
     let view = stack.until_offer(&id, "shop", "sent").await;
@@ -145,16 +145,14 @@ async fn what_eventbridge_gives_up_is_a_dead_letter_that_can_be_sent_again() {
 async fn a_party_that_moves_or_leaves_takes_its_route_along() {
     let stack = Stack::start().await;
     let (old, new) = (PartyServer::always(Reply::status(200)).await, PartyServer::always(Reply::status(200)).await);
-    let party = joined(&stack, "shop", &old.url("/old")).await;
+    let party = joined(&stack, "shop", &old.url("/old"), &Observer::on(&stack).await).await;
     let user = stack.register().await;
     party.takes_pushes(json!({ "url": new.url("/new"), "transport": "managed" })).await;
-    // It may take a moment until the route follows.
-    eventually("pushes go to where it has moved", async || {
-        user.place(json!({ "third_party": "shop" })).await;
-        (!new.received().is_empty()).then_some(())
-    })
-    .await;
-    assert_eq!(new.received()[0].header("x-party-key"), None);
+    // The route follows later: until then, we push.
+    let id = user.place(json!({ "third_party": "shop" })).await;
+    let message = new.wait_for_message("offer.created", &id).await;
+    assert_eq!(message.header("x-party-key"), None);
+    assert!(old.received().is_empty());
 
     party.api.put("/v1/me/delivery", json!({ "mode": "poll" })).await.must_be(200);
     eventually("its route is gone", async || targets(&stack, "shop").await.is_empty().then_some(())).await;

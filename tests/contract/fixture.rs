@@ -18,7 +18,7 @@ use marketplace_core::{
     delivery::DeliverySettings,
     intake,
     offer::{Attempt, Offer, delivery_id},
-    party::{ApiKey, EnvironmentSettings, Party, PartyCommand, PartyState},
+    party::{ApiKey, Party, PartyCommand},
     pattern::Pattern,
     ports::{PartyStore, RequestStore, Urgency},
     user::{Notifications, User},
@@ -139,16 +139,7 @@ pub(crate) fn attempted(delivery_id: DeliveryId, disposition: Disposition, now: 
 
 /// A party that takes nothing but addressed requests, and polls.
 pub(crate) fn party(id: &str) -> Party {
-    let settings = || EnvironmentSettings { open: true, paused: None, filter: None, delivery: DeliverySettings::Poll };
-    Party {
-        id: party_id(id),
-        name: format!("Party {id}"),
-        contact_email: format!("{id}@example.com"),
-        state: PartyState::Active,
-        scope: None,
-        created_at: START,
-        environments: [settings(), settings(), settings()],
-    }
+    Party::new(party_id(id), format!("Party {id}"), format!("{id}@example.com"), START)
 }
 
 /// A key of a party in `prod`.

@@ -1,10 +1,10 @@
 //! A party's settings changed: its managed routes are made what the settings ask for, and what waited is pushed.
 
 use aws_lambda_events::sqs::SqsMessage;
-use event_schema::{
-    id::Environment,
-    names,
-    third_party::{ThirdPartyChange, ThirdPartyDetail},
+use event_schema::{id::Environment, names, third_party::ThirdPartyDetail};
+use marketplace_core::{
+    party::{PartyCommand, concerns_routes},
+    ports::{PartyStore as _, StoreError},
 };
 use platform_aws::managed::Route;
 
@@ -12,9 +12,6 @@ use crate::{
     sqs::{self, Failure},
     tick::{Deps, sweeps},
 };
-
-/// The name, in an event's `changed_fields`, of what routes are made of.
-const DELIVERY: &str = "delivery";
 
 /// Reconciles the routes of the party that an event is about, and rings for what waited for the change: what was kept
 /// while the party was paused, or what its inbox holds when it wants pushes from now on.
@@ -24,7 +21,7 @@ pub(crate) async fn changed(message: &SqsMessage, deps: &Deps) -> Result<(), Fai
         return Ok(());
     }
     let change: ThirdPartyDetail = serde_json::from_str(event.detail.get())?;
-    if !concerns_routes(&change) {
+    if !concerns_routes(change.change, change.changed_fields.as_deref().unwrap_or_default()) {
         return Ok(());
     }
     let environments = change.environment.map_or_else(|| Environment::ALL.to_vec(), |one| vec![one]);
@@ -35,17 +32,20 @@ pub(crate) async fn changed(message: &SqsMessage, deps: &Deps) -> Result<(), Fai
     Ok(())
 }
 
-/// Filters, keys and names make no difference to a route, and its calls are few (EventBridge quotas).
-fn concerns_routes(detail: &ThirdPartyDetail) -> bool {
-    let fields = detail.changed_fields.as_deref().unwrap_or_default();
-    detail.change != ThirdPartyChange::Changed || fields.is_empty() || fields.iter().any(|field| field == DELIVERY)
-}
-
-/// Makes a route what its party's settings ask for.
+/// Makes a route what its party's settings ask for, and says so: from then on offers are handed over to it.
 pub(crate) async fn reconcile(route: &Route, deps: &Deps) -> Result<(), Failure> {
     let plan = deps.store.managed_plan(route, deps.buses).await?;
     if deps.managed.reconcile(route, plan.as_ref()).await? {
         tracing::info!(%route, exists = plan.is_some(), "a route was changed");
+    }
+    if let Some(plan) = plan.filter(|plan| plan.enabled) {
+        let made = PartyCommand::RouteMade(route.environment, Box::new(plan.made_for));
+        let (party, now) = (route.party.clone(), deps.clock.now());
+        match deps.store.apply_to_party(party, made, "delivery".to_owned(), now, None).await {
+            // Disabled meanwhile: that event is on its way, too.
+            Ok(_) | Err(StoreError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }

@@ -191,18 +191,21 @@ async fn eligible<S: PartyStore>(event: &Value, new: &NewRequest, deps: &Deps<S>
     Ok(eligible.await?)
 }
 
-/// Those that the bus delivers to, and until when it tries at most. While their pushes are paused it does not.
+/// Those that the bus delivers to, and until when it tries at most. Without a route of theirs, or while their pushes are
+/// paused, it does not.
 fn handed_over(
     routing: &RoutingTable,
     parties: &[PartyId],
     new: &NewRequest,
     now: Timestamp,
 ) -> BTreeMap<PartyId, Timestamp> {
-    let until = |party: &Party| match &party.environment(new.environment).delivery {
-        DeliverySettings::Push(push) if push.transport == Transport::Managed && party.takes_pushes(new.environment) => {
-            now.checked_add(push.max_age_hours.duration()).ok()
-        }
-        DeliverySettings::Push(_) | DeliverySettings::Poll => None,
+    let until = |party: &Party| {
+        let settings = party.environment(new.environment);
+        let DeliverySettings::Push(push) = &settings.delivery else {
+            return None;
+        };
+        let carried = push.transport == Transport::Managed && settings.route && party.takes_pushes(new.environment);
+        carried.then(|| now.checked_add(push.max_age_hours.duration()).ok()).flatten()
     };
     let handed_over = |id: &PartyId| Some((id.clone(), until(routing.party(id)?)?));
     parties.iter().filter_map(handed_over).collect()

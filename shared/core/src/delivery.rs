@@ -157,15 +157,6 @@ impl DeliverySettings<Withheld> {
         })
     }
 
-    /// The settings with empty texts for their secrets, for those who never use them.
-    #[must_use]
-    pub fn blank(&self) -> DeliverySettings {
-        match self {
-            Self::Poll => DeliverySettings::Poll,
-            Self::Push(push) => DeliverySettings::Push(push.with_secrets(|_| Secret::default(), |_| Secret::default())),
-        }
-    }
-
     /// What is shown now: without the keys that sign no more.
     #[must_use]
     pub fn at(mut self, now: Timestamp) -> Self {
@@ -180,6 +171,14 @@ impl DeliverySettings<Withheld> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the stored delivery settings and their secrets do not belong together")]
 pub struct JoinError;
+
+impl PushSettings<Withheld> {
+    /// The settings with empty texts for their secrets, for those who never use them.
+    #[must_use]
+    pub fn blank(&self) -> PushSettings {
+        self.with_secrets(|_| Secret::default(), |_| Secret::default())
+    }
+}
 
 impl<S> PushSettings<S> {
     fn with_secrets<T>(&self, auth: impl FnOnce(&S) -> T, signing: impl FnMut(&S) -> T) -> PushSettings<T> {

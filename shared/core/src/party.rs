@@ -2,6 +2,7 @@
 
 mod refusals;
 mod rotation;
+mod route;
 
 use event_schema::{
     id::{Environment, KeyId, PartyId},
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::refusals::{disabled, taken};
-pub use self::rotation::SigningRotation;
+pub use self::{rotation::SigningRotation, route::concerns_routes};
 use crate::{command::Refusal, delivery::DeliverySettings, fact::Fact, pattern::Pattern};
 
 /// A third party with its settings in every environment.
@@ -68,9 +69,32 @@ pub struct EnvironmentSettings {
     pub filter: Option<Pattern>,
     /// How offers get to it.
     pub delivery: DeliverySettings,
+    /// Whether the managed transport has a route that is made of these settings ([`concerns_routes`]).
+    pub route: bool,
+}
+
+impl EnvironmentSettings {
+    /// An environment that is open, with nothing set: addressed requests only, into the inbox.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { open: true, paused: None, filter: None, delivery: DeliverySettings::Poll, route: false }
+    }
+}
+
+impl Default for EnvironmentSettings {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Party {
+    /// A party that is active, open in every environment, and has set nothing.
+    #[must_use]
+    pub fn new(id: PartyId, name: String, contact_email: String, now: Timestamp) -> Self {
+        let state = PartyState::Active;
+        Self { id, name, contact_email, state, scope: None, created_at: now, environments: Default::default() }
+    }
+
     /// Its settings in one environment.
     #[must_use]
     pub fn environment(&self, environment: Environment) -> &EnvironmentSettings {
@@ -133,6 +157,8 @@ pub enum PartyCommand {
     SetDelivery(Environment, Box<DeliverySettings>),
     /// Messages are signed with a new key; those before it go on for so long.
     RotateSigningKey(Environment, SigningRotation),
+    /// The managed transport has a route for these settings; nothing if they have changed since.
+    RouteMade(Environment, Box<DeliverySettings>),
     /// Pushes to one environment stop, for this reason.
     Pause(Environment, String),
     /// A key is added.
@@ -195,17 +221,22 @@ impl PartyCommand {
             rotation.apply(&mut party.environment_mut(*environment).delivery)?;
         }
         let (kind, environment, fields) = self.alter(&mut party);
+        if concerns_routes(kind, &fields) {
+            route::unmark(&mut party, environment);
+        }
         let add_key = if let Self::AddKey(key) = self { Some(key) } else { None };
         let mut decided = decision(id, party, kind, environment, fields, by, add_key);
         decided.revoke_key = if let Self::RevokeKey(key_id) = self { Some(*key_id) } else { None };
         Ok(decided)
     }
 
-    /// Whether it was done before, so that doing it again is nothing to tell: ten answers of 410 are one pause.
+    /// Whether it was done before, so that doing it again is nothing to tell: ten answers of 410 are one pause. A route
+    /// for settings that are no more is nothing to tell, either.
     fn is_done(&self, party: &Party) -> bool {
         match self {
             Self::Disable => party.state == PartyState::Disabled,
             Self::Pause(environment, _) => party.environment(*environment).paused.is_some(),
+            Self::RouteMade(environment, made_for) => !route::is_wanted(party, *environment, made_for),
             _ => false,
         }
     }
@@ -221,11 +252,15 @@ impl PartyCommand {
             Self::SetDelivery(environment, delivery) => {
                 let settings = party.environment_mut(*environment);
                 settings.delivery = (**delivery).clone().replacing(&settings.delivery);
-                (Changed, Some(*environment), vec!["delivery".to_owned()])
+                (Changed, Some(*environment), vec![route::DELIVERY.to_owned()])
             }
             Self::Pause(environment, reason) => {
                 party.environment_mut(*environment).paused = Some(reason.clone());
                 (Paused, Some(*environment), vec![reason.clone()])
+            }
+            Self::RouteMade(environment, _) => {
+                party.environment_mut(*environment).route = true;
+                (Changed, Some(*environment), vec!["route".to_owned()])
             }
             Self::RotateSigningKey(environment, _) => (Changed, Some(*environment), vec!["signing_keys".to_owned()]),
             Self::AddKey(key) => (Changed, Some(key.environment), vec!["keys".to_owned()]),

@@ -37,7 +37,7 @@ use std::sync::Arc;
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 pub use explain::{Asks, Explanation, Finding};
 pub use fields::Fields;
@@ -172,7 +172,10 @@ impl Serialize for Pattern {
 
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        Self::from_value(&value).map_err(D::Error::custom)
+        // Straight from the text: a router begins by reading thousands of patterns. What is read here was written by
+        // `Serialize`, which does not keep the order of keys.
+        let source = String::from(Box::<str>::from(Box::<RawValue>::deserialize(deserializer)?));
+        let root = Json::parse(&source).and_then(|json| compile::compile(&json, false)).map_err(D::Error::custom)?;
+        Ok(Self(Arc::new(Parsed { source, root })))
     }
 }

@@ -14,10 +14,9 @@ use event_schema::{
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::{
     backtest::{BackTest, Found, PastRequest, Verdict},
-    delivery::DeliverySettings,
     fact::{Fact, JournalEntry},
     intake,
-    party::{EnvironmentSettings, Party, PartyState},
+    party::{EnvironmentSettings, Party},
     pattern::{Fields, Pattern},
     publish::{self, About, Happened},
     routing::RoutingTable,
@@ -65,17 +64,10 @@ fn detail() -> impl Strategy<Value = Value> {
 }
 
 fn party(number: usize, scope: Option<Pattern>, filter: Option<Pattern>) -> Party {
-    let settings =
-        || EnvironmentSettings { open: true, paused: None, filter: filter.clone(), delivery: DeliverySettings::Poll };
-    Party {
-        id: format!("party-{number}").parse().expect("a slug"),
-        name: "A party".to_owned(),
-        contact_email: "party@example.com".to_owned(),
-        state: PartyState::Active,
-        scope,
-        created_at: NOW,
-        environments: [settings(), settings(), settings()],
-    }
+    let settings = || EnvironmentSettings { filter: filter.clone(), ..EnvironmentSettings::new() };
+    let id = format!("party-{number}").parse().expect("a slug");
+    let new = Party::new(id, "A party".to_owned(), "party@example.com".to_owned(), NOW);
+    Party { scope, environments: [settings(), settings(), settings()], ..new }
 }
 
 fn stored(number: usize, detail: &Value) -> PastRequest {

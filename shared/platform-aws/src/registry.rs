@@ -109,5 +109,5 @@ async fn parties(table: &Table, ids: impl Iterator<Item = &PartyId>) -> Result<V
 
 fn party(row: &Item) -> Result<Arc<Party>, TableError> {
     let stored: Stored = row.get_document()?;
-    stored.without_secrets().map(Arc::new).map_err(|error| TableError::Unexpected(Box::new(error)))
+    Ok(Arc::new(stored.without_secrets()))
 }

@@ -28,6 +28,8 @@ struct StoredEnvironment {
     paused: Option<String>,
     filter: Option<Pattern>,
     delivery: DeliverySettings<Withheld>,
+    #[serde(default)]
+    route: bool,
 }
 
 /// What is sealed with the secrets, so that one party's cannot be put into another's row.
@@ -52,6 +54,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, versi
         paused: settings.paused.clone(),
         filter: settings.filter.clone(),
         delivery: settings.delivery.masked(),
+        route: settings.route,
     };
     let settings = Stored {
         name: party.name.clone(),
@@ -93,6 +96,7 @@ pub(crate) fn read(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<(u64, Party
             paused: settings.paused,
             filter: settings.filter,
             delivery,
+            route: settings.route,
         })
     });
     let [prod, test, dev] = environments;

@@ -114,6 +114,10 @@ pub(crate) async fn parties_and_keys_survive_a_restart<P: PlatformUnderTest>(pla
     change(&store, "books", PartyCommand::SetDelivery(Environment::Dev, Box::new(push))).await;
     change(&store, "books", PartyCommand::Pause(Environment::Dev, "the endpoint answered 410".to_owned())).await;
     join(&store, party("pens")).await;
+    let managed = push_settings("https://pens.example/hook", &json!({ "transport": "managed" }));
+    change(&store, "pens", PartyCommand::SetDelivery(Environment::Prod, Box::new(managed.clone()))).await;
+    let carried = change(&store, "pens", PartyCommand::RouteMade(Environment::Prod, Box::new(managed))).await;
+    assert!(carried.environment(Environment::Prod).route);
     let second_key = api_key("pens");
     change(&store, "pens", PartyCommand::AddKey(second_key.clone())).await;
     let before: Vec<String> = [party_id("books"), party_id("pens")].map(|id| id.to_string()).to_vec();

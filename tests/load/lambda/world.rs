@@ -22,7 +22,7 @@ use marketplace_core::{
     delivery::DeliverySettings,
     intake::{self, NewRequest},
     offer::delivery_id,
-    party::{ApiKey, EnvironmentSettings, Party, PartyCommand, PartyState},
+    party::{ApiKey, EnvironmentSettings, Party, PartyCommand},
     pattern::{Fields, Pattern},
     ports::{
         Clock as _, PartyStore as _, Randomness as _, RequestRecord, RequestStore as _, Urgency,
@@ -258,14 +258,7 @@ fn delivery(more: Value) -> anyhow::Result<DeliverySettings> {
 }
 
 fn party(id: &str, filter: Option<Pattern>, delivery: DeliverySettings) -> anyhow::Result<Party> {
-    let closed = || EnvironmentSettings { open: true, paused: None, filter: None, delivery: DeliverySettings::Poll };
-    Ok(Party {
-        id: id.parse()?,
-        name: format!("Party {id}"),
-        contact_email: format!("{id}@example.com"),
-        state: PartyState::Active,
-        scope: None,
-        created_at: SystemClock.now(),
-        environments: [EnvironmentSettings { filter, delivery, ..closed() }, closed(), closed()],
-    })
+    let [prod, test, dev] = Default::default();
+    let new = Party::new(id.parse()?, format!("Party {id}"), format!("{id}@example.com"), SystemClock.now());
+    Ok(Party { environments: [EnvironmentSettings { filter, delivery, ..prod }, test, dev], ..new })
 }

@@ -47,6 +47,15 @@ impl Observer {
         messages.iter().map(body).inspect(as_published).collect()
     }
 
+    /// Waits until offers to a party are handed over to EventBridge.
+    pub async fn route(&self, party: &str) {
+        let fits = |event: &Value| {
+            let detail = &event["detail"];
+            detail["3rdparty"] == party && detail["changed_fields"] == json!(["route"])
+        };
+        self.event(&format!("{party} has a route"), fits).await;
+    }
+
     /// Waits for an event that fits.
     pub async fn event(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         eventually(what, async || self.events().await.into_iter().find(|event| fits(event))).await

@@ -1,8 +1,11 @@
 //! The router behind its queue.
 
-use event_schema::{id::RequestId, names};
+use event_schema::{
+    id::{Environment, RequestId},
+    names,
+};
 use functions::router;
-use marketplace_core::{lifecycle::OfferState, ports::RequestStore as _};
+use marketplace_core::{lifecycle::OfferState, party::PartyCommand, ports::RequestStore as _};
 use request_router::{Bus, Deps, Managed};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -24,7 +27,10 @@ fn from_outside() -> Value {
 #[tokio::test]
 async fn a_request_from_the_bus_becomes_offers_and_what_cannot_be_read_fails_alone() {
     let world = World::new().await;
-    world.join("books", &push("https://books.example/", &json!({ "transport": "managed" }))).await;
+    let managed = push("https://books.example/", &json!({ "transport": "managed" }));
+    world.join("books", &managed).await;
+    let settings = serde_json::from_value(managed).unwrap();
+    world.change("books", PartyCommand::RouteMade(Environment::Prod, settings)).await;
     world.join("pens", &json!({ "mode": "poll" })).await;
     let asked = event(names::SOURCE_MARKET, names::REQUESTS, &from_outside());
     let batch = sqs(&[&asked, "no event", &asked, "{}"]);

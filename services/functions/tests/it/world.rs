@@ -11,7 +11,7 @@ use marketplace_core::{
     command::{create::Create, route::MakeOffers},
     intake,
     offer::{Offer, delivery_id},
-    party::{ApiKey, EnvironmentSettings, Party, PartyCommand, PartyState},
+    party::{ApiKey, EnvironmentSettings, Party, PartyCommand},
     pattern::Pattern,
     ports::{Clock, PartyStore as _, RequestStore as _, Urgency},
 };
@@ -81,21 +81,13 @@ impl World {
     pub(crate) async fn join(&self, id: &str, delivery: &Value) {
         let filter = Pattern::from_value(&json!({ "detail": { "category": ["books"] } })).unwrap();
         let settings = || EnvironmentSettings {
-            open: true,
-            paused: None,
             filter: Some(filter.clone()),
             delivery: serde_json::from_value(delivery.clone()).unwrap(),
+            ..EnvironmentSettings::new()
         };
         let now = self.clock.now();
-        let party = Party {
-            id: id.parse().unwrap(),
-            name: format!("Party {id}"),
-            contact_email: "party@example.com".to_owned(),
-            state: PartyState::Active,
-            scope: None,
-            created_at: now,
-            environments: [settings(), settings(), settings()],
-        };
+        let new = Party::new(id.parse().unwrap(), format!("Party {id}"), "party@example.com".to_owned(), now);
+        let party = Party { environments: [settings(), settings(), settings()], ..new };
         let mut hash = [0; 32];
         hash[..id.len()].copy_from_slice(id.as_bytes());
         let key_id = KeyId(Uuid::from_u128(id.bytes().fold(0, |number, byte| number * 256 + u128::from(byte))));

@@ -8,8 +8,7 @@ use http_edge::{body::given, problem::Problem};
 use jiff::Timestamp;
 use marketplace_core::{
     contact,
-    delivery::DeliverySettings,
-    party::{EnvironmentSettings, Party, PartyPatch, PartyState},
+    party::{Party, PartyPatch, PartyState},
     pattern::Pattern,
 };
 use serde::Deserialize;
@@ -54,22 +53,12 @@ impl NewParty {
         let contact_email = note(&mut faults, contact_email(&self.contact_email));
         let scope = self.scope.map(|raw| note(&mut faults, pattern_field::read("/scope", &raw)));
         match (name, contact_email) {
-            (Some(name), Some(contact_email)) if faults.is_empty() => Ok(Party {
-                id: self.id,
-                name,
-                contact_email,
-                state: PartyState::Active,
-                scope: scope.flatten(),
-                created_at: now,
-                environments: Environment::ALL.map(|_| as_it_begins()),
-            }),
+            (Some(name), Some(contact_email)) if faults.is_empty() => {
+                Ok(Party { scope: scope.flatten(), ..Party::new(self.id, name, contact_email, now) })
+            }
             _ => Err(Problem::invalid(faults)),
         }
     }
-}
-
-fn as_it_begins() -> EnvironmentSettings {
-    EnvironmentSettings { open: true, paused: None, filter: None, delivery: DeliverySettings::Poll }
 }
 
 impl PartyChanges {
@@ -116,6 +105,7 @@ fn scope(raw: Option<&RawValue>) -> Result<Option<Pattern>, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use marketplace_core::delivery::DeliverySettings;
     use serde_json::{Value, json};
 
     use super::*;

@@ -53,22 +53,14 @@ fn user() -> UserId {
 async fn join(store: &Embedded, id: &str, delivery: &Value) {
     let filter = Pattern::from_value(&json!({ "detail": { "category": ["books"] } })).unwrap();
     let settings = || EnvironmentSettings {
-        open: true,
-        paused: None,
         filter: Some(filter.clone()),
         delivery: serde_json::from_value(delivery.clone()).unwrap(),
+        ..EnvironmentSettings::new()
     };
     let id: PartyId = id.parse().unwrap();
     let now = SystemClock.now();
-    let party = Party {
-        id: id.clone(),
-        name: "A party".to_owned(),
-        contact_email: "party@example.com".to_owned(),
-        state: PartyState::Active,
-        scope: None,
-        created_at: now,
-        environments: [settings(), settings(), settings()],
-    };
+    let new = Party::new(id.clone(), "A party".to_owned(), "party@example.com".to_owned(), now);
+    let party = Party { environments: [settings(), settings(), settings()], ..new };
     let key_id = KeyId(Uuid::from_u128(now.as_nanosecond().unsigned_abs()));
     let mut hash = [0; 32];
     hash[..16].copy_from_slice(key_id.0.as_bytes());
@@ -157,14 +149,25 @@ async fn on_our_own_bus_an_event_is_believed() {
 }
 
 #[tokio::test]
-async fn the_bus_is_handed_what_is_managed_and_not_paused() {
-    let parties = [("books", push("managed")), ("pens", push("direct")), ("inks", json!({ "mode": "poll" }))];
+async fn the_bus_is_handed_what_is_managed_has_a_route_and_is_not_paused() {
+    let parties = [
+        ("away", push("managed")),
+        ("books", push("managed")),
+        ("inks", json!({ "mode": "poll" })),
+        ("new", push("managed")),
+        ("pens", push("direct")),
+    ];
     let world = World::new(Bus::Shared, Managed::HandedOver, &parties).await;
-    join(&world.deps.store, "away", &push("managed")).await;
-    let pause = PartyCommand::Pause(Environment::Prod, "holidays".to_owned());
     let now = SystemClock.now();
-    let away: PartyId = "away".parse().unwrap();
-    world.deps.store.apply_to_party(away, pause, "operator".to_owned(), now, None).await.unwrap();
+    let change = async |party: &str, command| {
+        let changed = world.deps.store.apply_to_party(party.parse().unwrap(), command, "test".to_owned(), now, None);
+        changed.await.unwrap();
+    };
+    let routed = PartyCommand::RouteMade(Environment::Prod, serde_json::from_value(push("managed")).unwrap());
+    for party in ["away", "books"] {
+        change(party, routed.clone()).await;
+    }
+    change("away", PartyCommand::Pause(Environment::Prod, "holidays".to_owned())).await;
     for _ in 0..2 {
         handle(&event(world.request, &json!({})), &world.deps).await.unwrap();
     }
@@ -172,7 +175,8 @@ async fn the_bus_is_handed_what_is_managed_and_not_paused() {
     offers.sort_by(|a, b| a.party.cmp(&b.party));
     let seen: Vec<_> = offers.iter().map(|offer| (offer.party.as_str(), offer.state, offer.told)).collect();
     let pending = |party| (party, OfferState::Pending, false);
-    assert_eq!(seen, [pending("away"), ("books", OfferState::Sent, true), pending("inks"), pending("pens")]);
+    let handed_over = ("books", OfferState::Sent, true);
+    assert_eq!(seen, [pending("away"), handed_over, pending("inks"), pending("new"), pending("pens")]);
     let message = offers[1].message.as_ref().unwrap();
     assert_eq!(message.next_attempt_at, None);
     let kept = message.available_at.duration_since(now);

@@ -15,10 +15,9 @@ use http_edge::{
 };
 use marketplace_core::{
     command::{create::Create, route::MakeOffers},
-    delivery::DeliverySettings,
     intake,
     offer::delivery_id,
-    party::{ApiKey, EnvironmentSettings, Party, PartyCommand, PartyState},
+    party::{ApiKey, Party, PartyCommand},
     ports::{Clock, PartyStore, Randomness, RequestStore, Urgency, identity::Identity},
 };
 use platform_base::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
@@ -120,20 +119,7 @@ impl Server {
     pub(crate) async fn party(&self, id: &str) -> String {
         let (party, now): (PartyId, _) = (id.parse().unwrap(), SystemClock.now());
         let (text, key) = self.fresh_key(&party, Environment::Prod);
-        let whole = Party {
-            id: party.clone(),
-            name: id.to_owned(),
-            contact_email: "ops@example.com".to_owned(),
-            state: PartyState::Active,
-            scope: None,
-            created_at: now,
-            environments: Environment::ALL.map(|_| EnvironmentSettings {
-                open: true,
-                paused: None,
-                filter: None,
-                delivery: DeliverySettings::Poll,
-            }),
-        };
+        let whole = Party::new(party.clone(), id.to_owned(), "ops@example.com".to_owned(), now);
         let command = PartyCommand::Join(Box::new(whole), key);
         self.store.apply_to_party(party, command, "test".to_owned(), now, None).await.unwrap();
         text

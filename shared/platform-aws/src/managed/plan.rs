@@ -35,6 +35,8 @@ pub struct Plan {
     pub rate_per_second: i32,
     /// How EventBridge proves to the endpoint who it is.
     pub auth: Auth,
+    /// The settings that all of this follows from.
+    pub made_for: DeliverySettings,
     /// Changes whenever the credential does. AWS never tells a stored secret, so the connection's description carries
     /// this instead.
     pub credential_mark: String,
@@ -50,7 +52,8 @@ impl Plan {
     /// `credential_mark` has to change whenever the credential does and must not give it away.
     #[must_use]
     pub fn of(party: &Party, route: &Route, credential_mark: &str, buses: Buses) -> Option<Self> {
-        let DeliverySettings::Push(push) = &party.environment(route.environment).delivery else {
+        let settings = &party.environment(route.environment).delivery;
+        let DeliverySettings::Push(push) = settings else {
             return None;
         };
         let wanted = push.transport == Transport::Managed && party.takes_offers(route.environment);
@@ -62,6 +65,7 @@ impl Plan {
             url: push.url.to_string(),
             rate_per_second: rate(push),
             auth: push.auth.clone(),
+            made_for: settings.clone(),
             credential_mark: credential_mark.to_owned(),
             max_age_seconds: i32::try_from(push.max_age_hours.duration().as_secs()).unwrap_or(i32::MAX),
             max_attempts: i32::try_from(retry::MAX_ATTEMPTS).unwrap_or(i32::MAX),

@@ -8,8 +8,8 @@ use aws_sdk_eventbridge::types::{RuleState, Target};
 use event_schema::id::Environment;
 use jiff::Timestamp;
 use marketplace_core::{
-    delivery::{DeliverySettings, resolve},
-    party::{EnvironmentSettings, Party, PartyState},
+    delivery::resolve,
+    party::{EnvironmentSettings, Party},
     signing::Seed,
 };
 use platform_base::randomness::OsRandomness;
@@ -23,19 +23,11 @@ const SEED: Seed = Seed { bits: [7; 32], at: Timestamp::UNIX_EPOCH };
 
 /// A party with these delivery settings in one environment.
 pub(crate) fn party(id: &str, environment: Environment, delivery: &Value) -> Party {
-    let settings = || EnvironmentSettings { open: true, paused: None, filter: None, delivery: DeliverySettings::Poll };
-    let mut environments = [settings(), settings(), settings()];
+    let mut environments: [EnvironmentSettings; 3] = Default::default();
     let input = serde_json::from_value(delivery.clone()).unwrap();
     environments[environment as usize].delivery = resolve(input, None, false, &SEED).unwrap();
-    Party {
-        id: id.parse().unwrap(),
-        name: id.to_owned(),
-        contact_email: "a@example.com".to_owned(),
-        state: PartyState::Active,
-        scope: None,
-        created_at: Timestamp::UNIX_EPOCH,
-        environments,
-    }
+    let new = Party::new(id.parse().unwrap(), id.to_owned(), "a@example.com".to_owned(), Timestamp::UNIX_EPOCH);
+    Party { environments, ..new }
 }
 
 /// Pushes to an endpoint, with more settings.

@@ -33,10 +33,10 @@ pub(super) async fn read(item: &Item, id: &PartyId, sealer: &Sealer) -> Result<P
     let sealed = sealed(item).map_err(TableError::from)?;
     let party = match sealer {
         Sealer::Closed => stored.without_secrets(),
-        Sealer::Local(_) | Sealer::Kms(_) => stored.with(&opened(&sealed, id, sealer).await?),
+        Sealer::Local(_) | Sealer::Kms(_) => stored.with(&opened(&sealed, id, sealer).await?).map_err(unexpected)?,
     };
     Ok(PartyRow {
-        party: party.map_err(unexpected)?,
+        party,
         revision: item.revision().map_err(TableError::from)?,
         last_sequence: item.get_number(LAST_SEQUENCE).map_err(TableError::from)?,
         sealed,

@@ -5,7 +5,7 @@ use std::fmt;
 use event_schema::id::{Environment, PartyId};
 use jiff::Timestamp;
 use marketplace_core::{
-    delivery::{DeliverySettings, JoinError, Secrets, Withheld},
+    delivery::{DeliverySettings, JoinError, PushSettings, Secrets, Withheld},
     party::{EnvironmentSettings, Party, PartyState},
     pattern::Pattern,
 };
@@ -62,20 +62,20 @@ struct StoredEnvironment {
     paused: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     filter: Option<Pattern>,
-    #[serde(default = "polls", skip_serializing_if = "is_poll")]
-    delivery: DeliverySettings<Withheld>,
+    /// None for those that poll. Not [`DeliverySettings`], whose tag would have everything read twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    push: Option<PushSettings<Withheld>>,
+    #[serde(default, skip_serializing_if = "not")]
+    route: bool,
 }
 
 fn yes() -> bool {
     true
 }
 
-fn polls() -> DeliverySettings<Withheld> {
-    DeliverySettings::Poll
-}
-
-fn is_poll(delivery: &DeliverySettings<Withheld>) -> bool {
-    *delivery == DeliverySettings::Poll
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn not(mark: &bool) -> bool {
+    !mark
 }
 
 impl fmt::Debug for Stored {
@@ -91,7 +91,11 @@ impl Stored {
             open: settings.open,
             paused: settings.paused.clone(),
             filter: settings.filter.clone(),
-            delivery: settings.delivery.masked(),
+            push: match settings.delivery.masked() {
+                DeliverySettings::Push(push) => Some(push),
+                DeliverySettings::Poll => None,
+            },
+            route: settings.route,
         };
         Self {
             id: party.id.clone(),
@@ -106,34 +110,43 @@ impl Stored {
 
     /// The party with its secrets.
     pub(crate) fn with(self, secrets: &AllSecrets) -> Result<Party, JoinError> {
+        let of = |environment: Environment| {
+            let push = self.environments[environment as usize].push.clone();
+            push.map_or(DeliverySettings::Poll, DeliverySettings::Push).join(&secrets[environment as usize])
+        };
+        let deliveries = [of(Environment::Prod)?, of(Environment::Test)?, of(Environment::Dev)?];
+        Ok(self.whole(deliveries))
+    }
+
+    /// The party with empty texts for its secrets, for those who never use them.
+    pub(crate) fn without_secrets(self) -> Party {
+        let blank = |settings: &StoredEnvironment| match &settings.push {
+            Some(push) => DeliverySettings::Push(push.blank()),
+            None => DeliverySettings::Poll,
+        };
+        let deliveries = self.environments.each_ref().map(blank);
+        self.whole(deliveries)
+    }
+
+    fn whole(self, deliveries: [DeliverySettings; 3]) -> Party {
         let [prod, test, dev] = self.environments;
-        let environments = [
-            prod.with(&secrets[Environment::Prod as usize])?,
-            test.with(&secrets[Environment::Test as usize])?,
-            dev.with(&secrets[Environment::Dev as usize])?,
-        ];
-        Ok(Party {
+        let [of_prod, of_test, of_dev] = deliveries;
+        Party {
             id: self.id,
             name: self.name,
             contact_email: self.contact_email,
             state: self.state,
             scope: self.scope,
             created_at: self.created_at,
-            environments,
-        })
-    }
-
-    /// The party with empty texts for its secrets, for those who never use them.
-    pub(crate) fn without_secrets(self) -> Result<Party, JoinError> {
-        let secrets = self.environments.each_ref().map(|settings| settings.delivery.blank().secrets());
-        self.with(&secrets)
+            environments: [prod.with(of_prod), test.with(of_test), dev.with(of_dev)],
+        }
     }
 }
 
 impl StoredEnvironment {
-    fn with(self, secrets: &Secrets) -> Result<EnvironmentSettings, JoinError> {
-        let delivery = self.delivery.join(secrets)?;
-        Ok(EnvironmentSettings { open: self.open, paused: self.paused, filter: self.filter, delivery })
+    fn with(self, delivery: DeliverySettings) -> EnvironmentSettings {
+        let Self { open, paused, filter, route, .. } = self;
+        EnvironmentSettings { open, paused, filter, delivery, route }
     }
 }
 
@@ -151,6 +164,7 @@ mod tests {
         books.scope = Some(Pattern::parse(r#"{"detail":{"region":["north"]}}"#).unwrap());
         books.environments[0].filter = Some(Pattern::parse(r#"{"detail":{"category":["books"]}}"#).unwrap());
         books.environments[1].paused = Some("410".to_owned());
+        books.environments[1].route = true;
         books.environments[2].open = false;
 
         let text = serde_json::to_string(&Stored::of(&books)).unwrap();
@@ -160,7 +174,7 @@ mod tests {
         assert_eq!(format!("{:?}", read().with(&secrets).unwrap()), format!("{books:?}"));
         assert_eq!(read().with(&secrets).unwrap().environments[1].delivery, books.environments[1].delivery);
 
-        let blank = read().without_secrets().unwrap();
+        let blank = read().without_secrets();
         assert_eq!(blank.environments[1].delivery.secrets().auth.unwrap().expose(), "");
         assert_eq!(blank.environments[1].delivery.masked(), books.environments[1].delivery.masked());
         assert_eq!(read().with(&AllSecrets::default()).unwrap_err(), JoinError);
