@@ -1,5 +1,7 @@
 //! A third party: who it is, what it may see, how it is reached, and what can be done to it.
 
+mod environment;
+mod patch;
 mod refusals;
 mod rotation;
 mod route;
@@ -12,7 +14,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::refusals::{disabled, taken};
-pub use self::{rotation::SigningRotation, route::concerns_routes};
+pub use self::{
+    environment::EnvironmentSettings, patch::PartyPatch, rotation::SigningRotation, route::concerns_routes,
+};
 use crate::{command::Refusal, delivery::DeliverySettings, fact::Fact, pattern::Pattern};
 
 /// A third party with its settings in every environment.
@@ -55,35 +59,6 @@ impl PartyState {
             Self::Paused => "paused",
             Self::Disabled => "disabled",
         }
-    }
-}
-
-/// What a party has set in one environment.
-#[derive(Clone, Debug)]
-pub struct EnvironmentSettings {
-    /// Whether the party may use it. Parties that an operator made are open in every environment.
-    pub open: bool,
-    /// Why nothing is pushed here for now, if so.
-    pub paused: Option<String>,
-    /// Narrows the scope; none means addressed requests only.
-    pub filter: Option<Pattern>,
-    /// How offers get to it.
-    pub delivery: DeliverySettings,
-    /// Whether the managed transport has a route that is made of these settings ([`concerns_routes`]).
-    pub route: bool,
-}
-
-impl EnvironmentSettings {
-    /// An environment that is open, with nothing set: addressed requests only, into the inbox.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { open: true, paused: None, filter: None, delivery: DeliverySettings::Poll, route: false }
-    }
-}
-
-impl Default for EnvironmentSettings {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -167,21 +142,6 @@ pub enum PartyCommand {
     RevokeKey(KeyId),
     /// It is disabled, for good.
     Disable,
-}
-
-/// An operator's change to a party: what is given changes.
-#[derive(Clone, Debug, Default)]
-pub struct PartyPatch {
-    /// A new name.
-    pub name: Option<String>,
-    /// A new contact.
-    pub contact_email: Option<String>,
-    /// A new scope; `Some(None)` lifts it.
-    pub scope: Option<Option<Pattern>>,
-    /// A new state, of the whole party or of one environment.
-    pub state: Option<PartyState>,
-    /// Restricts `state` to one environment.
-    pub environment: Option<Environment>,
 }
 
 /// What a [`PartyCommand`] decided.
@@ -268,53 +228,6 @@ impl PartyCommand {
             Self::Join(..) | Self::Disable => {
                 party.state = PartyState::Disabled;
                 (Disabled, None, vec![])
-            }
-        }
-    }
-}
-
-impl PartyPatch {
-    fn alter(&self, party: &mut Party) -> (ThirdPartyChange, Option<Environment>, Vec<String>) {
-        let mut fields = Vec::new();
-        if let Some(name) = &self.name {
-            party.name.clone_from(name);
-            fields.push("name".to_owned());
-        }
-        if let Some(contact) = &self.contact_email {
-            party.contact_email.clone_from(contact);
-            fields.push("contact_email".to_owned());
-        }
-        if let Some(scope) = &self.scope {
-            party.scope.clone_from(scope);
-            fields.push("scope".to_owned());
-        }
-        let kind = self.state.map_or(ThirdPartyChange::Changed, |state| self.set_state(party, state, &mut fields));
-        (kind, self.environment, fields)
-    }
-
-    fn set_state(&self, party: &mut Party, state: PartyState, fields: &mut Vec<String>) -> ThirdPartyChange {
-        fields.push("state".to_owned());
-        match (state, self.environment) {
-            (PartyState::Paused, Some(environment)) => {
-                party.environment_mut(environment).paused = Some("operator".to_owned());
-                ThirdPartyChange::Paused
-            }
-            (PartyState::Active, Some(environment)) => {
-                party.environment_mut(environment).paused = None;
-                ThirdPartyChange::Resumed
-            }
-            (PartyState::Active, None) => {
-                party.state = PartyState::Active;
-                party.environments.iter_mut().for_each(|settings| settings.paused = None);
-                ThirdPartyChange::Resumed
-            }
-            (PartyState::Paused, None) => {
-                party.state = PartyState::Paused;
-                ThirdPartyChange::Paused
-            }
-            (PartyState::Disabled, _) => {
-                party.state = PartyState::Disabled;
-                ThirdPartyChange::Disabled
             }
         }
     }

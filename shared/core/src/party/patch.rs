@@ -1,0 +1,68 @@
+//! What an operator changes of a party.
+
+use event_schema::{id::Environment, third_party::ThirdPartyChange};
+
+use super::{Party, PartyState};
+use crate::pattern::Pattern;
+
+/// An operator's change to a party: what is given changes.
+#[derive(Clone, Debug, Default)]
+pub struct PartyPatch {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new contact.
+    pub contact_email: Option<String>,
+    /// A new scope; `Some(None)` lifts it.
+    pub scope: Option<Option<Pattern>>,
+    /// A new state, of the whole party or of one environment.
+    pub state: Option<PartyState>,
+    /// Restricts `state` to one environment.
+    pub environment: Option<Environment>,
+}
+
+impl PartyPatch {
+    pub(super) fn alter(&self, party: &mut Party) -> (ThirdPartyChange, Option<Environment>, Vec<String>) {
+        let mut fields = Vec::new();
+        if let Some(name) = &self.name {
+            party.name.clone_from(name);
+            fields.push("name".to_owned());
+        }
+        if let Some(contact) = &self.contact_email {
+            party.contact_email.clone_from(contact);
+            fields.push("contact_email".to_owned());
+        }
+        if let Some(scope) = &self.scope {
+            party.scope.clone_from(scope);
+            fields.push("scope".to_owned());
+        }
+        let kind = self.state.map_or(ThirdPartyChange::Changed, |state| self.set_state(party, state, &mut fields));
+        (kind, self.environment, fields)
+    }
+
+    fn set_state(&self, party: &mut Party, state: PartyState, fields: &mut Vec<String>) -> ThirdPartyChange {
+        fields.push("state".to_owned());
+        match (state, self.environment) {
+            (PartyState::Paused, Some(environment)) => {
+                party.environment_mut(environment).paused = Some("operator".to_owned());
+                ThirdPartyChange::Paused
+            }
+            (PartyState::Active, Some(environment)) => {
+                party.environment_mut(environment).paused = None;
+                ThirdPartyChange::Resumed
+            }
+            (PartyState::Active, None) => {
+                party.state = PartyState::Active;
+                party.environments.iter_mut().for_each(|settings| settings.paused = None);
+                ThirdPartyChange::Resumed
+            }
+            (PartyState::Paused, None) => {
+                party.state = PartyState::Paused;
+                ThirdPartyChange::Paused
+            }
+            (PartyState::Disabled, _) => {
+                party.state = PartyState::Disabled;
+                ThirdPartyChange::Disabled
+            }
+        }
+    }
+}
