@@ -79,6 +79,8 @@ impl Emulator {
             // Functions call what this names, not AWS.
             .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
             .env("MINISTACK_REGION", REGION)
+            // It unpacks functions there, and nobody else would remove them.
+            .env("TMPDIR", &folder)
             .env("IOT_MTLS_ENABLED", "0")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

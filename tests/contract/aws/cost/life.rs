@@ -394,7 +394,11 @@ async fn join(store: &Aws, id: &str, transport: Transport) -> String {
     let auth = json!({ "type": "api-key", "name": "x-api-key", "value": "a key that the party made for us" });
     let settings = json!({ "transport": transport, "auth": auth });
     let push = push_settings(&format!("https://api.{id}.example/marketplace/offers"), &settings);
-    change(store, id, PartyCommand::SetDelivery(Environment::Prod, Box::new(push))).await;
+    let push = Box::new(push);
+    change(store, id, PartyCommand::SetDelivery(Environment::Prod, push.clone())).await;
+    if transport == Transport::Managed {
+        change(store, id, PartyCommand::RouteMade(Environment::Prod, push)).await;
+    }
     fresh.text.expose().to_owned()
 }
 
