@@ -9,10 +9,14 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, routing::post_service};
+use axum::{
+    Router,
+    routing::{post, post_service},
+};
 use http_edge::{
     edge::{Edge, OperatorToken},
     finish::finish,
+    problem::Problem,
     rate_limit::RateLimiter,
     token::{Expected, JwksVerifier, KeySetFault},
 };
@@ -240,7 +244,9 @@ impl Parts {
             .merge(marketplace_api::accounts::routes(accounts))
             .merge(marketplace_api::endpoint_tests::routes(tests))
             .merge(status_ingest::routes(ingest))
-            .merge(operations::routes(self.store.clone()));
+            .merge(operations::routes(self.store.clone()))
+            // Never reached, since the wire is asked first: it tells the rest that the root can be posted to.
+            .route("/", post(async || Problem::not_found()));
         let rest = finish(rest, self.clock.clone(), self.randomness.clone());
         // The wire answers in AWS's shape, errors and limits too.
         Ok(Router::new()

@@ -1,11 +1,14 @@
-//! What operators' machines ask besides health: the gateway's numbers, and its interface.
+//! What is asked of the gateway besides its work: its numbers, and its interface for machines and for people.
 
 use std::sync::OnceLock;
 
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        StatusCode,
+        header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -15,11 +18,21 @@ use platform_embedded::Embedded;
 /// The interface's description (OpenAPI 3.1), made of `schemas/openapi/marketplace.yaml`.
 const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// `/metrics` and `/openapi.json`.
+/// The reference that people read, made of the same: one page that needs nothing else.
+const DOCS: &str = include_str!(concat!(env!("OUT_DIR"), "/docs.html"));
+
+/// What the page may load: nothing, and its style is in it.
+const DOCS_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+
+/// `/metrics`, `/openapi.json` and `/docs`.
 pub(crate) fn routes(store: Embedded) -> Router {
     Router::new()
         .route("/metrics", get(numbers))
         .route("/openapi.json", get(async || ([(CONTENT_TYPE, "application/json")], OPENAPI)))
+        .route(
+            "/docs",
+            get(async || ([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, DOCS_POLICY)], DOCS)),
+        )
         .with_state(store)
 }
 

@@ -104,7 +104,7 @@ async fn every_operation_answers_as_described() {
 }
 
 async fn watching(witness: &Witness) {
-    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json", "/.well-known/jwks.json"] {
+    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/.well-known/jwks.json"] {
         witness.get(&witness.gateway.anyone, path, &[]).await;
     }
     let served = witness.gateway.anyone.get("/openapi.json").await.json();

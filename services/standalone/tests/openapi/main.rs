@@ -7,6 +7,7 @@ mod bodies;
 mod document;
 mod market;
 mod readme;
+mod reference;
 mod routes;
 mod shape;
 mod sources;

@@ -42,6 +42,9 @@ async fn every_operation_is_answered_and_asks_for_a_credential_if_it_says_so() {
     let nowhere = market.gateway.anyone.get("/v1/nowhere").await;
     nowhere.refused(404);
     market.gateway.anyone.delete("/v1/requests").await.refused(405);
+    let root = market.gateway.anyone.delete("/").await;
+    root.refused(405);
+    assert_eq!(root.header("allow"), Some("POST"), "the AWS wire is there");
     market.gateway.stop().await;
 }
 
