@@ -263,6 +263,7 @@ impl Happened {
             environment,
             delivery_id,
             message_id: message_id(delivery_id, kind),
+            message_timestamp: Some(self.entry.at.as_second().to_string()),
             message: RawValue::from_string(text)?,
         };
         told(names::SOURCE_ROUTER, &detail)

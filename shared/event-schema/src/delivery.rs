@@ -30,6 +30,10 @@ pub struct DeliveryDetail<M = Message> {
     pub delivery_id: DeliveryId,
     /// The message's id: header `webhook-id`, the same on every attempt.
     pub message_id: MessageId,
+    /// When the message was made, in whole seconds since 1970: header `webhook-timestamp` where the bus itself pushes.
+    /// As text, since that is what a header's value can be taken from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_timestamp: Option<String>,
     /// Exactly what a push sends.
     pub message: M,
 }

@@ -23,7 +23,9 @@ impl Managed {
         let retry = RetryPolicy::builder()
             .maximum_event_age_in_seconds(plan.max_age_seconds)
             .maximum_retry_attempts(plan.max_attempts);
-        let http = HttpParameters::builder().header_parameters("webhook-id", "$.detail.message_id");
+        let http = HttpParameters::builder()
+            .header_parameters("webhook-id", "$.detail.message_id")
+            .header_parameters("webhook-timestamp", "$.detail.message_timestamp");
         Target::builder()
             .id(TARGET)
             .arn(destination)

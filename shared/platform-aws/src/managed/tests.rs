@@ -102,6 +102,7 @@ async fn a_route_is_made_whole_and_then_left_alone() {
     assert_eq!(target.input_path(), Some("$.detail.message"));
     let headers = target.http_parameters().unwrap().header_parameters().unwrap();
     assert_eq!(headers["webhook-id"], "$.detail.message_id");
+    assert_eq!(headers["webhook-timestamp"], "$.detail.message_timestamp");
     let retry = target.retry_policy().unwrap();
     assert_eq!(retry.maximum_event_age_in_seconds(), Some(7_200));
     assert_eq!(retry.maximum_retry_attempts(), Some(185));
