@@ -44,6 +44,8 @@ mod notices;
 mod phones;
 #[path = "../it/push.rs"]
 mod push;
+#[path = "../it/releases.rs"]
+mod releases;
 #[path = "../it/routing.rs"]
 mod routing;
 #[path = "../it/signing.rs"]

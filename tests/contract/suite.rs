@@ -9,6 +9,7 @@ pub(crate) mod lists;
 pub(crate) mod parties;
 pub(crate) mod past;
 pub(crate) mod requests;
+pub(crate) mod rounds;
 pub(crate) mod secrets;
 pub(crate) mod users;
 pub(crate) mod waiting;
@@ -56,6 +57,12 @@ rules! {
         every_batch_of_a_routing_is_stored,
         a_party_is_found_by_request,
         a_notice_is_recorded_once,
+    }
+    rounds {
+        what_came_back_is_offered_to_others,
+        of_many_who_offer_it_again_at_once_nobody_is_asked_twice,
+        of_a_release_and_what_ends_it_otherwise_one_is_done,
+        every_round_of_a_race_has_one_winner,
     }
     lists {
         a_users_requests_are_newest_first,

@@ -22,6 +22,7 @@ fn routes() -> BTreeMap<&'static str, &'static str> {
 fn third_parties_machines_reach_status_ingest_and_everybody_else_the_api() {
     let expected = BTreeMap::from([
         ("$default", "MarketplaceApi"),
+        ("ANY /v1/deliveries/{delivery_id}/release", "StatusIngest"),
         ("ANY /v1/deliveries/{delivery_id}/status", "StatusIngest"),
         ("ANY /v1/inbox/{action}", "StatusIngest"),
         ("ANY /v1/requests/{id}/status", "StatusIngest"),

@@ -74,6 +74,7 @@ impl Scene {
             (party, Method::POST, "/v1/inbox/extend".to_owned(), extend),
             (party, Method::POST, format!("/v1/deliveries/{}/status", self.delivery), status.clone()),
             (party, Method::POST, format!("/v1/requests/{}/status", self.request), status),
+            (party, Method::POST, format!("/v1/deliveries/{}/release", self.delivery), json!({ "reason": "rain" })),
             (anyone, Method::POST, "/v1/users".to_owned(), account.clone()),
             (anyone, Method::POST, "/v1/users/confirm".to_owned(), json!({ "token": "t" })),
             (anyone, Method::POST, "/v1/sessions".to_owned(), account),

@@ -23,6 +23,7 @@ mod operations;
 mod phones;
 mod place;
 mod push;
+mod releases;
 mod routing;
 mod signing;
 mod third_parties;

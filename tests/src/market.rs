@@ -240,6 +240,11 @@ impl Party {
     pub async fn answer(&self, delivery: &str, status: &str) -> Answer {
         self.api.post(&format!("/v1/deliveries/{delivery}/status"), json!({ "status": status })).await
     }
+
+    /// Gives an offer back that it has accepted.
+    pub async fn release(&self, delivery: &str) -> Answer {
+        self.api.post(&format!("/v1/deliveries/{delivery}/release"), json!({ "reason": "out of stock" })).await
+    }
 }
 
 impl User {
@@ -261,13 +266,13 @@ impl User {
     }
 }
 
-/// A party's offer in a request as somebody sees it.
+/// A party's newest offer in a request as somebody sees it.
 #[must_use]
 pub fn offer_of<'a>(view: &'a Value, party: &str) -> Option<&'a Value> {
-    view["offers"].as_array().expect("offers").iter().find(|offer| offer["third_party"] == party)
+    view["offers"].as_array().expect("offers").iter().rfind(|offer| offer["third_party"] == party)
 }
 
-/// The id of a party's offer in a request as somebody sees it.
+/// The id of a party's newest offer in a request as somebody sees it.
 ///
 /// # Panics
 /// When there is none.
@@ -284,6 +289,13 @@ pub fn offered_to(view: &Value) -> Vec<String> {
     let mut parties: Vec<_> = offers.iter().map(|offer| text(&offer["third_party"])).collect();
     parties.sort();
     parties
+}
+
+/// How a party's offers in a request stand as somebody sees them, oldest first.
+#[must_use]
+pub fn states_of(view: &Value, party: &str) -> Vec<String> {
+    let offers = view["offers"].as_array().expect("offers");
+    offers.iter().filter(|offer| offer["third_party"] == party).map(|offer| text(&offer["status"])).collect()
 }
 
 /// The entries of a timeline that have this type.

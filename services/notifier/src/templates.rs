@@ -31,6 +31,7 @@ impl Story<'_> {
             UpdateStatus::Cancelled => "Your request was cancelled".to_owned(),
             UpdateStatus::Unmatched => "Nobody could be found for your request".to_owned(),
             UpdateStatus::Expired => format!("{party} did not answer your request"),
+            UpdateStatus::Released => format!("{party} gave your request back"),
         }
     }
 
@@ -60,6 +61,7 @@ impl Story<'_> {
             UpdateStatus::Cancelled => "cancelled: your request".to_owned(),
             UpdateStatus::Unmatched => "nobody found for your request".to_owned(),
             UpdateStatus::Expired => format!("{party} did not answer your request"),
+            UpdateStatus::Released => format!("{party} gave back your request"),
         };
         format!("Marketplace: {what} {}", self.update.request_id)
     }
@@ -78,6 +80,9 @@ impl Story<'_> {
             UpdateStatus::Cancelled => "Your request was cancelled. Whoever had it was told.".to_owned(),
             UpdateStatus::Unmatched => "There is nobody at the moment who can fulfil your request.".to_owned(),
             UpdateStatus::Expired => format!("{party} did not answer your request in time."),
+            UpdateStatus::Released => {
+                format!("{party} will not fulfil your request after all. Others are asked again, if there are any.")
+            }
         }
     }
 

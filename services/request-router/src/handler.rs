@@ -1,5 +1,7 @@
 //! One event in, what follows from it written down.
 
+mod reoffer;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use event_schema::{
@@ -75,7 +77,7 @@ pub enum Managed {
 pub async fn handle<S: RequestStore + PartyStore + Inbox>(event: &BusEvent, deps: &Deps<S>) -> Result<(), RouterError> {
     match EventKind::from_detail_type(&event.detail_type) {
         Some(EventKind::Request) => route(event, deps).await,
-        Some(EventKind::StatusUpdate) => withdraw(event, deps).await,
+        Some(EventKind::StatusUpdate) => follow(event, deps).await,
         Some(EventKind::ThirdParty) => sweep(event, deps).await,
         Some(EventKind::Delivery | EventKind::DeliveryResult) | None => Ok(()),
     }
@@ -100,7 +102,8 @@ async fn route<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -
     };
     let whole = intake::request_event(event.id, event.time, &new.detail, metadata.as_ref())?;
     let eligible = eligible(&whole, &new, deps).await?;
-    let parties = eligible.parties.clone();
+    let first = |party: &PartyId| (party.clone(), delivery_id(id, party, new.environment, FIRST_ROUND));
+    let made = eligible.parties.iter().map(first).collect();
     let offers = MakeOffers {
         request: id,
         environment: new.environment,
@@ -118,25 +121,21 @@ async fn route<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -
     if let Some(last) = last {
         deps.store.apply(last, Urgency::Ours, None).await?;
     }
-    withdraw_from_leavers(id, new.environment, parties, deps).await
+    withdraw_from_leavers(made, deps).await
 }
 
 /// Who was disabled while it was offered the request may have been swept before the offer was there.
 async fn withdraw_from_leavers<S: RequestStore + PartyStore>(
-    request: RequestId,
-    environment: Environment,
-    mut parties: Vec<PartyId>,
+    offers: Vec<(PartyId, DeliveryId)>,
     deps: &Deps<S>,
 ) -> Result<(), RouterError> {
-    if parties.is_empty() {
+    if offers.is_empty() {
         return Ok(());
     }
-    let left = deps.store.with_routing(|routing| {
-        parties.retain(|party| is_disabled(routing, party));
-        parties
-    });
-    let offers = left.await?.into_iter().map(|party| delivery_id(request, &party, environment, FIRST_ROUND));
-    withdraw_all(offers, deps).await
+    let offers = offers.into_iter();
+    let left = deps.store.with_routing(|routing| offers.filter(|(party, _)| is_disabled(routing, party)).collect());
+    let left: Vec<(PartyId, DeliveryId)> = left.await?;
+    withdraw_all(left.into_iter().map(|(_, offer)| offer), deps).await
 }
 
 /// A request event of ours carries the request's id as its correlation. Where others can write such events, it has to
@@ -211,12 +210,23 @@ fn handed_over(
     parties.iter().filter_map(handed_over).collect()
 }
 
-/// A win or a cancellation closes the other offers; everything else is not the router's.
-async fn withdraw<S: RequestStore>(event: &BusEvent, deps: &Deps<S>) -> Result<(), RouterError> {
+/// A win or a cancellation closes the other offers, and what comes back is offered to others; everything else is not the
+/// router's. What is stored decides, not what the event says.
+async fn follow<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -> Result<(), RouterError> {
     let update: StatusUpdateDetail = serde_json::from_str(event.detail.get())?;
-    if update.won != Some(true) && update.status != UpdateStatus::Cancelled {
-        return Ok(());
+    match (update.status, update.delivery_id) {
+        (UpdateStatus::Cancelled, _) => withdraw(&update, deps).await,
+        (UpdateStatus::Released, Some(vacated)) => {
+            // The round of a winner that gave it back is over: who lost in it hears of that before they are asked again.
+            withdraw(&update, deps).await?;
+            reoffer::in_place_of(vacated, &update, deps).await
+        }
+        _ if update.won == Some(true) => withdraw(&update, deps).await,
+        _ => Ok(()),
     }
+}
+
+async fn withdraw<S: RequestStore>(update: &StatusUpdateDetail, deps: &Deps<S>) -> Result<(), RouterError> {
     let cause = Some(update.metadata.sequence);
     loop {
         let command = WithdrawLosers { request: update.request_id, cause, at: deps.clock.now() };

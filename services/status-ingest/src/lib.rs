@@ -1,6 +1,7 @@
 //! HTTP for third parties' machines: they post statuses, and poll their inboxes (DESIGN section 6).
 
 mod inbox;
+mod release;
 mod status;
 
 use std::time::Duration;
@@ -37,7 +38,7 @@ impl<S: Store> AtEdge for Deps<S> {
 
 /// The routes alone, to be merged with others' and [finished](finish) together.
 pub fn routes<S: Store>(deps: Deps<S>) -> Router {
-    Router::new().merge(status::routes()).merge(inbox::routes()).with_state(deps)
+    Router::new().merge(status::routes()).merge(release::routes()).merge(inbox::routes()).with_state(deps)
 }
 
 /// The service by itself.

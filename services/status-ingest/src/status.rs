@@ -1,6 +1,6 @@
 //! A third party answers an offer, named by itself or by its request.
 
-mod input;
+pub(crate) mod input;
 
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::post};
 use event_schema::id::{DeliveryId, PartyId, RequestId};
@@ -75,7 +75,7 @@ async fn answer<S: Store>(
 }
 
 /// Ids and states need no escaping in JSON.
-fn written(party: &PartyId, answered: &Answered) -> StoredAnswer {
+pub(crate) fn written(party: &PartyId, answered: &Answered) -> StoredAnswer {
     let Answered { delivery_id, state } = answered;
     let request_id = delivery_id.request();
     let body = format!(

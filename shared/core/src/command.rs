@@ -21,6 +21,8 @@ pub mod expire;
 pub mod inbox;
 pub mod notice;
 pub mod push;
+pub mod release;
+pub mod reoffer;
 pub mod replay;
 pub mod route;
 pub mod withdraw;

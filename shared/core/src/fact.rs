@@ -50,6 +50,9 @@ pub enum Fact {
         #[serde(default)]
         won: bool,
     },
+    /// A party that had accepted gave it back.
+    #[serde(rename = "offer.released")]
+    OfferReleased { delivery_id: DeliveryId, third_party: PartyId, environment: Environment, reason: String },
     /// A party said the same again, with something new in it.
     #[serde(rename = "offer.noted")]
     OfferNoted {
@@ -138,6 +141,7 @@ impl Fact {
             | Self::OfferWithdrawn { third_party, environment, .. }
             | Self::OfferExpired { third_party, environment, .. }
             | Self::OfferAnswered { third_party, environment, .. }
+            | Self::OfferReleased { third_party, environment, .. }
             | Self::OfferNoted { third_party, environment, .. }
             | Self::MessageDelivered { third_party, environment, .. }
             | Self::MessageFailed { third_party, environment, .. }

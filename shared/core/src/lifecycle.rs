@@ -33,11 +33,13 @@ pub enum OfferState {
     Expired,
     /// Its pushes failed for good (dead-lettered). An end that an answer, an acknowledgement or a replay undoes.
     Failed,
+    /// The party had accepted it and gave it back. An end.
+    Released,
 }
 
 impl OfferState {
-    /// Every state, in the order of a life.
-    pub const ALL: [Self; 10] = [
+    /// Every state, in the order in which they came to be known: files hold their places.
+    pub const ALL: [Self; 11] = [
         Self::Pending,
         Self::Sent,
         Self::Delivered,
@@ -48,6 +50,7 @@ impl OfferState {
         Self::Withdrawn,
         Self::Expired,
         Self::Failed,
+        Self::Released,
     ];
 
     /// The word on the wire.
@@ -64,13 +67,14 @@ impl OfferState {
             Self::Withdrawn => "withdrawn",
             Self::Expired => "expired",
             Self::Failed => "failed",
+            Self::Released => "released",
         }
     }
 
     /// Whether the offer still counts towards its request's status.
     #[must_use]
     pub fn is_live(self) -> bool {
-        !matches!(self, Self::Declined | Self::Withdrawn | Self::Expired | Self::Failed)
+        !matches!(self, Self::Declined | Self::Withdrawn | Self::Expired | Self::Failed | Self::Released)
     }
 
     /// Whether cancelling the request, or another party's winning it, takes the offer back.
@@ -78,7 +82,7 @@ impl OfferState {
     pub fn can_be_withdrawn(self) -> bool {
         match self {
             Self::Pending | Self::Sent | Self::Delivered | Self::InProgress | Self::Accepted | Self::Failed => true,
-            Self::Completed | Self::Declined | Self::Withdrawn | Self::Expired => false,
+            Self::Completed | Self::Declined | Self::Withdrawn | Self::Expired | Self::Released => false,
         }
     }
 
@@ -118,9 +122,8 @@ pub fn answer_move(state: OfferState, answer: AnswerStatus) -> Move {
         (State::Accepted, Answer::InProgress | Answer::Accepted) => Move::Note,
         (State::Accepted, Answer::Completed) => Move::To(State::Completed),
         (State::Completed, Answer::Completed) | (State::Declined, Answer::Declined) => Move::Note,
-        (State::Accepted | State::Completed | State::Declined, _) | (State::Withdrawn | State::Expired, _) => {
-            Move::Refuse
-        }
+        (State::Accepted | State::Completed | State::Declined, _)
+        | (State::Withdrawn | State::Expired | State::Released, _) => Move::Refuse,
     }
 }
 
@@ -137,11 +140,12 @@ pub fn state_of(answer: AnswerStatus) -> OfferState {
 
 /// The state an offer is in for everybody who looks, even before its own row has followed its request's head.
 ///
-/// A loser is `withdrawn` from the moment that another offer won, and every open offer is from the moment
-/// that the request was cancelled.
+/// A loser is `withdrawn` from the moment that another offer won, and stays it when the winner gives the request back:
+/// it is offered again, then. Every open offer is from the moment that the request was cancelled.
 #[must_use]
 pub fn effective_state(head: &Head, offer: &Offer) -> OfferState {
-    let lost = head.mode == Mode::FirstAccept && head.winner.is_some_and(|winner| winner != offer.delivery_id);
+    let lost = head.mode == Mode::FirstAccept
+        && (offer.round <= head.closed || head.winner.is_some_and(|winner| winner != offer.delivery_id));
     if (lost || head.cancelled_at.is_some()) && offer.state.can_be_withdrawn() {
         OfferState::Withdrawn
     } else {
@@ -201,6 +205,8 @@ impl fmt::Display for RequestStatus {
 }
 
 /// The request's own status: the one rule (DESIGN section 5).
+///
+/// An offer that came back counts as `pending` until others have been offered the request in its place.
 #[must_use]
 pub fn request_status(head: &Head, offers: &[Offer]) -> RequestStatus {
     if head.cancelled_at.is_some() {
@@ -213,10 +219,10 @@ pub fn request_status(head: &Head, offers: &[Offer]) -> RequestStatus {
         return RequestStatus::Unmatched;
     }
     let states = || offers.iter().map(|offer| effective_state(head, offer));
-    let live = || states().filter(|state| state.is_live());
+    let in_place = offers.iter().any(|offer| offer.vacant).then_some(OfferState::Pending);
+    let live = || states().filter(|state| state.is_live()).chain(in_place);
     if live().next().is_none() {
-        let all_failed = states().all(|state| state == OfferState::Failed);
-        return if all_failed { RequestStatus::Failed } else { RequestStatus::Declined };
+        return nobody_is_left(states);
     }
     if live().all(|state| state == OfferState::Completed) {
         RequestStatus::Completed
@@ -229,11 +235,23 @@ pub fn request_status(head: &Head, offers: &[Offer]) -> RequestStatus {
     }
 }
 
-/// Whether a request has reached its end: every offer answered or ended, or nobody eligible, or cancelled.
+fn nobody_is_left<I: Iterator<Item = OfferState>>(states: impl Fn() -> I) -> RequestStatus {
+    if states().all(|state| state == OfferState::Failed) {
+        RequestStatus::Failed
+    } else if states().any(|state| state == OfferState::Expired) {
+        RequestStatus::Expired
+    } else {
+        RequestStatus::Declined
+    }
+}
+
+/// Whether a request has reached its end: every offer answered or ended and none to be offered again, or nobody
+/// eligible, or cancelled.
 #[must_use]
 pub fn has_reached_its_end(head: &Head, offers: &[Offer]) -> bool {
     head.cancelled_at.is_some()
         || head.routed.as_ref().is_some_and(|routed| {
-            routed.offers == 0 || offers.iter().all(|offer| effective_state(head, offer).is_answered_or_ended())
+            let is_over = |offer: &Offer| !offer.vacant && effective_state(head, offer).is_answered_or_ended();
+            routed.offers == 0 || offers.iter().all(is_over)
         })
 }

@@ -29,7 +29,7 @@ pub struct Offer {
     pub party: PartyId,
     /// In which world.
     pub environment: Environment,
-    /// 1 for the first time that the request is offered to this party.
+    /// 1 for the first time that the request is offered; rises when it is offered again.
     pub round: u16,
     /// Where it is in its life.
     pub state: OfferState,
@@ -45,6 +45,9 @@ pub struct Offer {
     pub noted_bytes: u32,
     /// The message that is waiting to reach the party, if any.
     pub message: Option<Outgoing>,
+    /// Whether it came back, and the request has still to be offered to others in its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vacant: bool,
 }
 
 /// A message on its way to a party: due for a push, waiting in the inbox, or dead-lettered.
@@ -187,6 +190,7 @@ impl Offer {
             noted: None,
             noted_bytes: 0,
             message: Some(Outgoing::new(MessageType::OfferCreated, now)),
+            vacant: false,
         }
     }
 

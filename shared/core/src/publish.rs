@@ -67,9 +67,11 @@ pub fn kind(fact: &Fact) -> Option<EventKind> {
         Fact::OfferCreated { .. } | Fact::OfferWithdrawn { told: true, .. } | Fact::MessageReplayed { .. } => {
             Some(EventKind::Delivery)
         }
-        Fact::RequestUnmatched | Fact::RequestCancelled | Fact::OfferAnswered { .. } | Fact::OfferExpired { .. } => {
-            Some(EventKind::StatusUpdate)
-        }
+        Fact::RequestUnmatched
+        | Fact::RequestCancelled
+        | Fact::OfferAnswered { .. }
+        | Fact::OfferReleased { .. }
+        | Fact::OfferExpired { .. } => Some(EventKind::StatusUpdate),
         Fact::MessageDelivered { .. } | Fact::MessageFailed { .. } | Fact::MessageHeld { .. } => {
             Some(EventKind::DeliveryResult)
         }
@@ -230,6 +232,12 @@ fn status_update(happened: &Happened, request: RequestId, fact: &Fact) -> Result
             third_party: Some(third_party.clone()),
             delivery_id: Some(*delivery_id),
             ..whole(UpdateStatus::Expired)
+        }),
+        Fact::OfferReleased { delivery_id, third_party, reason, .. } => Ok(StatusUpdateDetail {
+            third_party: Some(third_party.clone()),
+            delivery_id: Some(*delivery_id),
+            reason: Some(reason.clone()),
+            ..whole(UpdateStatus::Released)
         }),
         Fact::OfferAnswered { delivery_id, third_party, status, reason, details, won, .. } => Ok(StatusUpdateDetail {
             third_party: Some(third_party.clone()),

@@ -7,7 +7,7 @@ use event_schema::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::offer::Offer;
+use crate::{command::route::FIRST_ROUND, offer::Offer};
 
 /// What is known of a request besides its body and its offers.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -26,10 +26,30 @@ pub struct Head {
     pub created_at: Timestamp,
     /// That it has been routed, and to how many.
     pub routed: Option<Routed>,
-    /// The offer that won (`first-accept` only); set once, by the write that accepted.
+    /// The offer that won (`first-accept` only); set by the write that accepted, cleared by the one that gives it back.
     pub winner: Option<DeliveryId>,
     /// When its user took it back.
     pub cancelled_at: Option<Timestamp>,
+    /// The newest round in which offers were made.
+    #[serde(default = "first_round", skip_serializing_if = "is_first_round")]
+    pub round: u16,
+    /// The newest round that is over because one of its offers won and was given back (`first-accept` only); 0 for none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub closed: u16,
+}
+
+const fn first_round() -> u16 {
+    FIRST_ROUND
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_first_round(round: &u16) -> bool {
+    *round == FIRST_ROUND
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(round: &u16) -> bool {
+    *round == 0
 }
 
 /// The marker that routing is done.

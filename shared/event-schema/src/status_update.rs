@@ -66,11 +66,13 @@ pub enum UpdateStatus {
     Unmatched,
     /// Nobody answered in time.
     Expired,
+    /// The party had accepted it and gave it back.
+    Released,
 }
 
 impl UpdateStatus {
     /// Every status.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InProgress,
         Self::Accepted,
         Self::Declined,
@@ -78,6 +80,7 @@ impl UpdateStatus {
         Self::Cancelled,
         Self::Unmatched,
         Self::Expired,
+        Self::Released,
     ];
 
     /// The word on the wire.
@@ -91,6 +94,7 @@ impl UpdateStatus {
             Self::Cancelled => "cancelled",
             Self::Unmatched => "unmatched",
             Self::Expired => "expired",
+            Self::Released => "released",
         }
     }
 }

@@ -58,7 +58,7 @@ const MESSAGES: [MessageType; 4] =
 
 /// The columns of [`head`].
 pub(crate) const HEAD: &str = "id, user_id, environment, mode, category, created_at, routed_at, routed_offers, \
-     registry_version, winner, cancelled_at";
+     registry_version, winner, cancelled_at, round, closed";
 
 /// A request's head.
 pub(crate) fn head(row: &Row<'_>) -> Result<Head> {
@@ -81,6 +81,8 @@ pub(crate) fn head(row: &Row<'_>) -> Result<Head> {
         routed,
         winner: row.get::<_, Option<[u8; 26]>>(9)?.map(DeliveryId),
         cancelled_at: optional_time(row, 10)?,
+        round: row.get(11)?,
+        closed: row.get(12)?,
     })
 }
 
@@ -100,7 +102,7 @@ pub(crate) fn write_head(connection: &Connection, head: &Head, new: bool) -> Res
         connection
             .prepare_cached(
                 "UPDATE requests SET routed_at = ?2, routed_offers = ?3, registry_version = ?4, winner = ?5, \
-                 cancelled_at = ?6 WHERE id = ?1",
+                 cancelled_at = ?6, round = ?7, closed = ?8 WHERE id = ?1",
             )?
             .execute(params![
                 head.id.0.as_bytes(),
@@ -109,6 +111,8 @@ pub(crate) fn write_head(connection: &Connection, head: &Head, new: bool) -> Res
                 routed.map(|routed| sequence(routed.registry_version)),
                 head.winner.as_ref().map(|winner| winner.0),
                 head.cancelled_at.map(micros),
+                head.round,
+                head.closed,
             ])?;
         return Ok(());
     }
@@ -198,7 +202,8 @@ mod tests {
                 "declined",
                 "withdrawn",
                 "expired",
-                "failed"
+                "failed",
+                "released"
             ]
         );
         assert_eq!(Environment::ALL.map(Environment::as_str), ["prod", "test", "dev"]);

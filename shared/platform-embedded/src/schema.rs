@@ -5,11 +5,12 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// Each step takes the file from one version to the next. A released step never changes; new ones are appended.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
 ];
 
 /// Brings the file to the newest version.
@@ -82,8 +83,8 @@ mod tests {
         let good_for_a_day = "SELECT phone IS NULL AND expires_at / 1000000 - unixepoch() BETWEEN 86000 AND 86400 \
              FROM confirmations";
         assert_eq!(connection.query_row(good_for_a_day, [], |row| row.get(0)), Ok(true));
-        let offer = connection.query_row("SELECT party, noted_bytes FROM offers", [], |row| row.try_into());
-        assert_eq!(offer, Ok(("books".to_owned(), 0)));
+        let offer = connection.query_row("SELECT party, noted_bytes, vacant FROM offers", [], |row| row.try_into());
+        assert_eq!(offer, Ok(("books".to_owned(), 0, false)));
     }
 
     #[test]

@@ -258,7 +258,7 @@ async fn who_was_disabled_while_it_was_offered_a_request_has_no_offer() {
     handle(&event(world.request, &json!({})), &world.deps).await.unwrap();
     // As if it had been swept before the offer was there.
     disable(&world, "books").await;
-    let parties = vec!["books".parse().unwrap()];
-    withdraw_from_leavers(world.request, Environment::Prod, parties, &world.deps).await.unwrap();
+    let made = world.offers().await.into_iter().map(|offer| (offer.party, offer.delivery_id));
+    withdraw_from_leavers(made.collect(), &world.deps).await.unwrap();
     assert_eq!(world.offers().await[0].state, OfferState::Withdrawn);
 }

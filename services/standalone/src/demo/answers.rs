@@ -93,7 +93,7 @@ pub(super) const WITHDRAWN: &str = "offer.withdrawn";
 impl OfferAnswer {
     /// Whether a party answered it, and with what may be its last word or not.
     pub(super) fn is_answered(&self) -> bool {
-        matches!(self.status.as_str(), "in-progress" | "accepted" | "completed" | "declined")
+        matches!(self.status.as_str(), "in-progress" | "accepted" | "completed" | "declined" | "released")
     }
 
     /// Whether nobody has answered it and it still may be.
@@ -111,7 +111,8 @@ impl RequestAnswer {
     /// Whether it has reached its end (DESIGN section 5).
     pub(super) fn has_reached_its_end(&self) -> bool {
         match self.status.as_str() {
-            "new" => false,
+            // What came back is still to be offered to others.
+            "new" | "offered" => false,
             "unmatched" | "cancelled" => true,
             _ => self.offers.iter().all(|offer| !offer.is_open()),
         }

@@ -63,6 +63,7 @@ fn say(entry: &Entry, request: &Value, detail: Detail) -> Option<String> {
         "request.cancelled" => style("cancelled by its user").yellow().to_string(),
         "offer.answered" => return answered(entry, detail),
         "offer.withdrawn" => style(format!("withdrawn from {party}")).magenta().to_string(),
+        "offer.released" => style(given_back(entry)).yellow().to_string(),
         "offer.expired" => style(format!("expired at {party}")).yellow().to_string(),
         "message.delivered" => return arrived(entry, detail),
         "message.failed" => style(dead_letter(entry)).red().to_string(),
@@ -73,6 +74,11 @@ fn say(entry: &Entry, request: &Value, detail: Detail) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+fn given_back(entry: &Entry) -> String {
+    let reason = entry.reason.as_ref().map(|reason| format!(", “{reason}”")).unwrap_or_default();
+    format!("{} gave it back{reason}", entry.third_party)
 }
 
 fn dead_letter(entry: &Entry) -> String {

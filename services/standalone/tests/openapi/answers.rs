@@ -290,6 +290,14 @@ async fn cancelling(witness: &Witness, user: &User) {
     witness.gateway.until_offer(&id, "3rdparty1", "withdrawn").await;
     let seen = witness.get(witness.operator(), "/v1/requests/{id}", &[&id]).await;
     assert!(seen["winner"].is_string(), "{seen:#}");
+    let won = text(&seen["winner"]);
+    for reason in [json!({ "reason": "out of stock" }), json!({ "reason": "rain" })] {
+        witness.post(&rival.api, "/v1/deliveries/{delivery_id}/release", &[&won], reason, 200).await;
+    }
+    witness.gateway.until_offer(&id, "3rdparty1", "pending").await;
+    let early = json!({ "reason": "out of stock" });
+    let again = text(&witness.gateway.request(&id).await["offers"][2]["delivery_id"]);
+    witness.post(&rival.api, "/v1/deliveries/{delivery_id}/release", &[&again], early, 404).await;
     witness.post(&user.api, "/v1/requests/{id}/cancel", &[&id], json!({}), 200).await;
     for reader in [&user.api, &rival.api, witness.operator()] {
         witness.get(reader, "/v1/requests/{id}", &[&id]).await;

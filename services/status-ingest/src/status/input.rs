@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Longest reason, in characters: it is shown to people.
-const MAX_REASON: usize = 1_024;
+pub(crate) const MAX_REASON: usize = 1_024;
 
 /// Longest details, in bytes of JSON text: they travel in events, which AWS bills by 64 KiB.
 const MAX_DETAILS: usize = 32 * 1024;

@@ -175,6 +175,6 @@ impl Answer {
     }
 }
 
-fn refused(current: OfferState, detail: &str) -> Refusal {
+pub(super) fn refused(current: OfferState, detail: &str) -> Refusal {
     Refusal::State { current_status: current.as_str(), detail: detail.to_owned() }
 }

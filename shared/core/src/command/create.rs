@@ -3,7 +3,7 @@
 use event_schema::id::RequestId;
 use jiff::Timestamp;
 
-use super::{Change, Command, Decision, Needs, Refusal};
+use super::{Change, Command, Decision, Needs, Refusal, route::FIRST_ROUND};
 use crate::{
     fact::Fact,
     intake::NewRequest,
@@ -50,6 +50,8 @@ impl Command for Create {
             routed: None,
             winner: None,
             cancelled_at: None,
+            round: FIRST_ROUND,
+            closed: 0,
         };
         let change = Change {
             head: Some(head),

@@ -84,8 +84,10 @@ impl Command for MakeOffers {
             return Ok(Decision::unchanged(()));
         }
         let mut change = Change { cause: self.cause, ..Change::default() };
-        // Somebody may have won on the strength of an earlier batch: then nobody else is told any more.
-        let still_open = self.parties.iter().filter(|_| head.winner.is_none());
+        // Somebody may have won on the strength of an earlier batch: then nobody else is told any more. If they gave it
+        // back since, the next round is for everybody.
+        let open = head.winner.is_none() && head.closed < FIRST_ROUND;
+        let still_open = self.parties.iter().filter(|_| open);
         for party in still_open {
             let mut offer = Offer::new(self.request, party.clone(), self.environment, FIRST_ROUND, self.at);
             if let Some(until) = self.handed_over.get(party) {
@@ -146,6 +148,8 @@ mod tests {
             routed: None,
             winner: None,
             cancelled_at: None,
+            round: FIRST_ROUND,
+            closed: 0,
         };
         let state = Aggregate { head: Some(head), offers: vec![] };
         let change = make.decide(&state).unwrap().change;

@@ -43,6 +43,8 @@ fn head(mode: Mode, offers: u32) -> Head {
         routed: Some(Routed { at: at(1), offers, registry_version: 99 }),
         winner: None,
         cancelled_at: None,
+        round: 1,
+        closed: 0,
     }
 }
 
@@ -63,6 +65,8 @@ fn facts(offer: &Offer, reason: &str, details: &str) -> Vec<Fact> {
     let message = MessageType::OfferCreated;
     let status = AnswerStatus::Accepted;
     let (reason, details) = (reason.to_owned(), Value::from(details));
+    let given_back =
+        Fact::OfferReleased { delivery_id, third_party: third_party.clone(), environment, reason: reason.clone() };
     vec![
         Fact::offer_created(offer),
         Fact::MessageFailed {
@@ -94,6 +98,7 @@ fn facts(offer: &Offer, reason: &str, details: &str) -> Vec<Fact> {
             details: Some(details),
         },
         Fact::OfferWithdrawn { delivery_id, third_party: third_party.clone(), environment, told: true },
+        given_back,
         Fact::OfferExpired { delivery_id, third_party, environment },
     ]
 }
@@ -234,6 +239,7 @@ fn a_party_sees_how_its_own_deliveries_went() {
             "offer.answered",
             "offer.noted",
             "offer.withdrawn",
+            "offer.released",
             "offer.expired",
             "request.cancelled",
         ]

@@ -113,6 +113,7 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::OfferWithdrawn { .. } => "offer.withdrawn",
         Fact::OfferExpired { .. } => "offer.expired",
         Fact::OfferAnswered { .. } => "offer.answered",
+        Fact::OfferReleased { .. } => "offer.released",
         Fact::OfferNoted { .. } => "offer.noted",
         Fact::MessageDelivered { .. } => "message.delivered",
         Fact::MessageFailed { .. } => "message.failed",
@@ -129,6 +130,7 @@ fn delivery(fact: &Fact) -> Option<DeliveryId> {
         | Fact::OfferWithdrawn { delivery_id, .. }
         | Fact::OfferExpired { delivery_id, .. }
         | Fact::OfferAnswered { delivery_id, .. }
+        | Fact::OfferReleased { delivery_id, .. }
         | Fact::OfferNoted { delivery_id, .. }
         | Fact::MessageDelivered { delivery_id, .. }
         | Fact::MessageFailed { delivery_id, .. }
@@ -182,7 +184,7 @@ impl<'a> Entry<'a> {
 fn reason(fact: &Fact) -> Option<&str> {
     match fact {
         Fact::OfferAnswered { reason, .. } | Fact::OfferNoted { reason, .. } => reason.as_deref(),
-        Fact::MessageFailed { reason, .. } => Some(reason),
+        Fact::OfferReleased { reason, .. } | Fact::MessageFailed { reason, .. } => Some(reason),
         _ => None,
     }
 }

@@ -113,6 +113,8 @@ fn facts() -> Vec<(Fact, Option<(EventKind, &'static str)>)> {
     };
     let held = Fact::MessageHeld { delivery_id, third_party: party(), environment, message };
     let replayed = Fact::MessageReplayed { delivery_id, third_party: party(), environment, message };
+    let released =
+        Fact::OfferReleased { delivery_id, third_party: party(), environment, reason: "out of stock".to_owned() };
     let noted = Fact::OfferNoted {
         delivery_id,
         third_party: party(),
@@ -130,6 +132,7 @@ fn facts() -> Vec<(Fact, Option<(EventKind, &'static str)>)> {
         (withdrawn(false), None),
         (expired, from(EventKind::StatusUpdate, router)),
         (noted, None),
+        (released, from(EventKind::StatusUpdate, books)),
         (arrived, from(EventKind::DeliveryResult, delivery)),
         (failed, from(EventKind::DeliveryResult, delivery)),
         (held, from(EventKind::DeliveryResult, delivery)),

@@ -16,6 +16,8 @@ use marketplace_core::{
         inbox::{InboxAction, InboxResult, UseInbox},
         notice::RecordNotice,
         push::{RecordAttempt, RecordHandover},
+        release::Release,
+        reoffer::{Progress, Reoffer},
         replay::Replay,
         withdraw::WithdrawLosers,
     },
@@ -44,8 +46,8 @@ pub(crate) struct Play {
     now: Timestamp,
     /// The last push of each offer, for attempts that are recorded late or twice.
     sent: BTreeMap<DeliveryId, MessageType>,
-    /// The offers that parties may have, by number.
-    ids: Vec<DeliveryId>,
+    /// Whether parties speak of the oldest offer that they have.
+    looking_back: bool,
 }
 
 impl Play {
@@ -59,7 +61,7 @@ impl Play {
             handed_over: story.handed_over,
             now: START,
             sent: BTreeMap::new(),
-            ids: (0..=story.eligible).map(offer_id).collect(),
+            looking_back: false,
         };
         for step in &story.steps {
             play.now += SignedDuration::from_millis(1);
@@ -80,15 +82,30 @@ impl Play {
             }
             Step::Cancel(caller) => self.cancel(*caller),
             Step::Withdraw => self.withdraw(),
-            Step::Send(party) => self.send(self.ids[*party]),
-            Step::Arrive { party, ending } => self.arrive(self.ids[*party], *ending),
-            Step::Told { party, arrived } => self.told(self.ids[*party], *arrived),
+            Step::Release { party, stranger } => self.release(*party, *stranger),
+            Step::Reoffer { party, newcomer } => self.reoffer(self.id(*party), *newcomer),
+            Step::LookBack(looking_back) => self.looking_back = *looking_back,
+            Step::Send(party) => self.send(self.id(*party)),
+            Step::Arrive { party, ending } => self.arrive(self.id(*party), *ending),
+            Step::Told { party, arrived } => self.told(self.id(*party), *arrived),
             Step::Inbox { party, stranger, action } => self.inbox(*party, *stranger, *action),
-            Step::Replay(party) => self.replay(self.ids[*party]),
-            Step::Expire(party) => self.expire(self.ids[*party]),
+            Step::Replay(party) => self.replay(self.id(*party)),
+            Step::Expire(party) => self.expire(self.id(*party)),
             Step::Notice { sequence, channel } => self.notice(*sequence, channel),
             Step::Pass(seconds) => self.now = later(self.now, *seconds),
         }
+    }
+
+    /// The offer that a party speaks of.
+    fn id(&self, number: usize) -> DeliveryId {
+        let party = party(number);
+        let theirs = self.model.offers.values().filter(|offer| offer.party == party);
+        let offer = if self.looking_back {
+            theirs.min_by_key(|offer| offer.round)
+        } else {
+            theirs.max_by_key(|offer| offer.round)
+        };
+        offer.map_or_else(|| offer_id(number), |offer| offer.delivery_id)
     }
 
     /// Does it, and asks again as a caller would who has not heard the answer: the second time changes nothing.
@@ -126,7 +143,7 @@ impl Play {
         };
         let before = self.model.offers.len();
         self.twice(batch).expect("never refused");
-        let open = head.routed.is_none() && head.cancelled_at.is_none() && head.winner.is_none();
+        let open = head.routed.is_none() && head.cancelled_at.is_none() && head.winner.is_none() && head.closed == 0;
         assert!(open || self.model.offers.len() == before, "offered too late");
         let sent = self.model.offers.values().filter(|offer| offer.state == OfferState::Sent);
         self.witness.saw.extend(sent.map(|offer| offer.delivery_id));
@@ -136,7 +153,7 @@ impl Play {
 
     fn answer(&mut self, number: usize, by_request: bool, elsewhere: bool, status: AnswerStatus, said: &Said) {
         let command = Answer {
-            target: if by_request { Target::Request(REQUEST) } else { Target::Delivery(self.ids[number]) },
+            target: if by_request { Target::Request(REQUEST) } else { Target::Delivery(self.id(number)) },
             party: party(number),
             environment: if elsewhere { Environment::Test } else { Environment::Prod },
             status,
@@ -144,7 +161,8 @@ impl Play {
             details: said.1.clone(),
             at: self.now,
         };
-        let id = self.ids[number];
+        let newest = self.model.offers.values().filter(|offer| offer.party == party(number)).max_by_key(|it| it.round);
+        let id = newest.filter(|_| by_request).map_or_else(|| self.id(number), |newest| newest.delivery_id);
         let (Some(head), Some(offer), false) =
             (self.model.head.clone(), self.model.offers.get(&id).cloned(), elsewhere)
         else {
@@ -325,8 +343,63 @@ impl Play {
         }
     }
 
+    fn release(&mut self, number: usize, stranger: bool) {
+        let id = self.id(number);
+        let caller = if stranger { party(number + 1) } else { party(number) };
+        let reason = "out of stock".to_owned();
+        let command = Release { delivery_id: id, party: caller, environment: Environment::Prod, reason, at: self.now };
+        let (Some(head), Some(offer), false) = (self.model.head.clone(), self.model.offers.get(&id).cloned(), stranger)
+        else {
+            assert_eq!(self.refused(&command), Refusal::NotFound);
+            return;
+        };
+        match seen_as(&head, &offer) {
+            "accepted" => {
+                assert_eq!(self.twice(&command), Ok(Answered { delivery_id: id, state: OfferState::Released }));
+                assert!(self.model.offers[&id].vacant);
+                assert!(self.mode == Mode::All || self.model.head.as_ref().is_some_and(|head| head.winner.is_none()));
+            }
+            "released" => assert!(self.twice(&command).is_ok()),
+            other => match self.refused(&command) {
+                Refusal::State { current_status, .. } => assert_eq!(current_status, other),
+                Refusal::NotFound => panic!("an offer of this party was not found"),
+            },
+        }
+    }
+
+    fn reoffer(&mut self, id: DeliveryId, newcomer: bool) {
+        let eligible: Vec<PartyId> = (0..self.eligible + usize::from(newcomer)).map(party).collect();
+        let until = later(self.now, 24 * 3_600);
+        let handed_over = eligible.iter().filter(|_| self.handed_over).map(|party| (party.clone(), until)).collect();
+        let command = Reoffer { vacated: id, eligible, handed_over, cause: Some(1), at: self.now };
+        let (Some(head), Some(before)) = (self.model.head.clone(), self.model.offers.get(&id).cloned()) else {
+            assert_eq!(self.refused(&command), Refusal::NotFound);
+            return;
+        };
+        let due = before.vacant && head.cancelled_at.is_none();
+        let had = |offer: &Offer| seen_as(&head, offer) != "withdrawn";
+        let is_free = |party: &&PartyId| !self.model.offers.values().any(|offer| offer.party == **party && had(offer));
+        let free = command.eligible.iter().filter(is_free).count();
+        let free = if due && head.routed.is_some() && head.winner.is_none() { free } else { 0 };
+        let mut made = 0;
+        let progress = loop {
+            let reply = self.model.apply(&command).expect("never refused");
+            made += reply.made.len();
+            if reply.progress != Progress::More {
+                break reply.progress;
+            }
+        };
+        assert_eq!(progress == Progress::TooEarly, due && head.routed.is_none());
+        assert_eq!(made, free, "everybody is asked who can be, and nobody else");
+        assert_eq!(self.model.offers[&id].vacant, due && progress == Progress::TooEarly || before.vacant && !due);
+        let again = self.model.decide(&command).expect("never refused");
+        self.model.assert_unchanged_by(&again.change);
+        let sent = self.model.offers.values().filter(|offer| offer.state == OfferState::Sent);
+        self.witness.saw.extend(sent.map(|offer| offer.delivery_id));
+    }
+
     fn inbox(&mut self, number: usize, stranger: bool, action: Action) {
-        let id = self.ids[number];
+        let id = self.id(number);
         let caller: PartyId = if stranger { party(number + 1) } else { party(number) };
         let held = self.model.wire == Wire::Known && self.model.on_the_wire.contains_key(&id);
         if matches!(action, Action::Lease(_)) && held {

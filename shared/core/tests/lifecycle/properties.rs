@@ -92,10 +92,11 @@ fn stories_reach_what_the_properties_are_about() {
         let model = Play::of(&story, Wire::Known).model;
         let facts = model.journal.iter().map(|entry| serde_json::to_value(&entry.fact).unwrap());
         let mut kinds: BTreeSet<String> = facts.map(|fact| fact["type"].as_str().unwrap().to_owned()).collect();
-        kinds.extend(model.head.and_then(|head| head.winner).map(|_| "won".to_owned()));
+        kinds.extend(model.head.as_ref().and_then(|head| head.winner).map(|_| "won".to_owned()));
+        kinds.extend(model.head.filter(|head| head.round > 1).map(|_| "again".to_owned()));
         kinds.into_iter().for_each(|kind| *times.entry(kind).or_default() += 1);
     }
-    // Every fact but the parties' own, and winning.
-    assert_eq!(times.len(), 14, "{times:?}");
+    // Every fact but the parties' own, winning, and a second round.
+    assert_eq!(times.len(), 16, "{times:?}");
     assert!(times.values().all(|times| *times >= 3), "{times:?}");
 }

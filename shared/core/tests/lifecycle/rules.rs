@@ -30,6 +30,7 @@ pub(crate) fn hold(model: &Model, now: Timestamp) {
     assert_eq!(request_status(head, &offers).as_str(), expected_status(head, &offers));
     assert_eq!(has_reached_its_end(head, &offers), expected_end(head, &offers));
     one_winner(model);
+    nobody_is_asked_twice(model);
     unmatched_is_nobody(model);
 }
 
@@ -78,9 +79,22 @@ fn one_winner(model: &Model) {
         Mode::All => assert_eq!(head.winner, None),
         Mode::FirstAccept => assert!(claimed.iter().all(|id| head.winner == Some(*id)), "{claimed:?}"),
     }
-    let won = |fact: &Fact| matches!(fact, Fact::OfferAnswered { won: true, .. });
-    let wins = model.journal.iter().filter(|entry| won(&entry.fact)).count();
-    assert_eq!(wins, usize::from(head.winner.is_some()), "a win is told once");
+    let count = |told: fn(&Fact) -> bool| model.journal.iter().filter(|entry| told(&entry.fact)).count();
+    let wins = count(|fact| matches!(fact, Fact::OfferAnswered { won: true, .. }));
+    let given_back = count(|fact| matches!(fact, Fact::OfferReleased { .. }));
+    if head.mode == Mode::FirstAccept {
+        assert_eq!(wins, usize::from(head.winner.is_some()) + given_back, "one winner at a time, told once");
+    }
+}
+
+/// Who is offered a request again lost it before to somebody who gave it back; nobody has two offers to answer, and who
+/// has declined, given back or let expire is left alone.
+fn nobody_is_asked_twice(model: &Model) {
+    let Some(head) = &model.head else { return };
+    for offer in model.offers.values() {
+        let newer = model.offers.values().any(|other| other.party == offer.party && other.round > offer.round);
+        assert!(!newer || seen_as(head, offer) == "withdrawn", "asked again after {offer:?}");
+    }
 }
 
 fn unmatched_is_nobody(model: &Model) {

@@ -34,6 +34,18 @@ pub(crate) enum Step {
         reason: Option<String>,
         details: Option<Value>,
     },
+    /// A party gives back what it has accepted.
+    Release {
+        party: usize,
+        stranger: bool,
+    },
+    /// The router deals with what came back; whether a party has joined since the request was routed.
+    Reoffer {
+        party: usize,
+        newcomer: bool,
+    },
+    /// From now on everybody speaks of the oldest offer that they have, or of the newest again.
+    LookBack(bool),
     Cancel(Caller),
     Withdraw,
     /// A worker takes what is due.
@@ -176,6 +188,9 @@ fn step(eligible: usize) -> impl Strategy<Value = Step> {
         1 => Just(Step::Create),
         6 => (0_usize..3).prop_map(Step::Offer),
         8 => answer(any_party()),
+        5 => (any_party(), prop::bool::weighted(0.1)).prop_map(|(party, stranger)| Step::Release { party, stranger }),
+        6 => (any_party(), any::<bool>()).prop_map(|(party, newcomer)| Step::Reoffer { party, newcomer }),
+        2 => prop::bool::weighted(0.3).prop_map(Step::LookBack),
         1 => select(vec![Caller::Owner, Caller::Operator, Caller::Stranger]).prop_map(Step::Cancel),
         5 => Just(Step::Withdraw),
         18 => any_party().prop_map(Step::Send),

@@ -15,7 +15,7 @@ pub(crate) enum Effect {
 }
 
 /// One row for each state; the columns are `in-progress`, `accepted`, `declined`, `completed`.
-const TABLE: [(&str, [Effect; 4]); 10] = {
+const TABLE: [(&str, [Effect; 4]); 11] = {
     use Effect::{Conflict as C, Moves as M, Same as S};
     [
         ("pending", [M, M, M, M]),
@@ -28,6 +28,7 @@ const TABLE: [(&str, [Effect; 4]); 10] = {
         ("withdrawn", [C, C, C, C]),
         ("expired", [C, C, C, C]),
         ("failed", [M, M, M, M]),
+        ("released", [C, C, C, C]),
     ]
 };
 
@@ -89,9 +90,9 @@ fn answering_leads_forward_only() {
 fn what_is_over_is_taken_back_no_more_and_what_is_live_counts() {
     for state in OfferState::ALL {
         let word = state.as_str();
-        let over = ["completed", "declined", "withdrawn", "expired"].contains(&word);
+        let over = ["completed", "declined", "withdrawn", "expired", "released"].contains(&word);
         assert_eq!(state.can_be_withdrawn(), !over, "{state}");
-        let counts = !["declined", "withdrawn", "expired", "failed"].contains(&word);
+        let counts = !["declined", "withdrawn", "expired", "failed", "released"].contains(&word);
         assert_eq!(state.is_live(), counts, "{state}");
         let silent = ["pending", "sent", "delivered"].contains(&word);
         assert_eq!(state.is_answered_or_ended(), !silent, "{state}");

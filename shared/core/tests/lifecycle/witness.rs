@@ -46,6 +46,8 @@ impl Witness {
             head_only_grows(before, head);
         }
         self.read_on(model);
+        let came_back: Option<u16> =
+            self.before.values().filter(|(before, _)| before.vacant).map(|(before, _)| before.round).min();
         for offer in model.offers.values() {
             let seen = effective_state(head, offer);
             match self.before.get(&offer.delivery_id) {
@@ -53,7 +55,7 @@ impl Witness {
                     identity_stays(before, offer);
                     seen_moves_forward(*seen_before, seen, head.cancelled_at.is_some());
                 }
-                None => self.a_new_offer(head),
+                None => self.a_new_offer(head, offer, came_back),
             }
             self.before.insert(offer.delivery_id, (offer.clone(), seen));
             self.whoever_saw_it_is_told(model, offer);
@@ -63,11 +65,15 @@ impl Witness {
         self.head = Some(head.clone());
     }
 
-    fn a_new_offer(&self, head: &Head) {
+    fn a_new_offer(&self, head: &Head, offer: &Offer, came_back: Option<u16>) {
         let before = self.head.as_ref().unwrap_or(head);
         assert_eq!(before.cancelled_at, None, "offered after it was cancelled");
         assert_eq!(before.winner, None, "offered after it was won");
-        assert_eq!(before.routed, None, "offered after the routing was done");
+        assert!(offer.round > before.closed, "offered in a round that is over");
+        assert_eq!(before.routed.is_some(), offer.round > 1, "the first round is the routing's");
+        assert!(offer.round <= head.round);
+        let in_place = came_back.is_some_and(|round| round < offer.round);
+        assert!(offer.round == 1 || in_place, "offered again in place of nobody");
     }
 
     /// A withdrawal waits, has arrived, is dead, or was given up; it is never forgotten.
@@ -94,6 +100,7 @@ impl Witness {
                 Fact::OfferCreated { delivery_id, .. } => format!("created {delivery_id}"),
                 Fact::OfferWithdrawn { delivery_id, .. } => format!("withdrawn {delivery_id}"),
                 Fact::OfferExpired { delivery_id, .. } => format!("expired {delivery_id}"),
+                Fact::OfferReleased { delivery_id, .. } => format!("released {delivery_id}"),
                 Fact::OfferAnswered { delivery_id, status, .. } => format!("{status} {delivery_id}"),
                 Fact::MessageDelivered { delivery_id, message, .. } => format!("arrived {message} {delivery_id}"),
                 Fact::UserTold { channel, of } => format!("told {channel} {of}"),
@@ -124,7 +131,9 @@ impl Witness {
 fn head_only_grows(before: &Head, head: &Head) {
     let fixed = |head: &Head| (head.id, head.user_id.clone(), head.environment, head.mode, head.created_at);
     assert_eq!(fixed(before), fixed(head));
-    assert!(before.winner.is_none() || before.winner == head.winner, "another winner");
+    let given_back = head.winner.is_none() && head.closed > before.closed;
+    assert!(before.winner.is_none() || before.winner == head.winner || given_back, "another winner");
+    assert!(before.round <= head.round && before.closed <= head.closed && head.closed <= head.round, "rounds go on");
     assert!(before.routed.is_none() || before.routed == head.routed, "routed twice");
     assert!(before.cancelled_at.is_none() || before.cancelled_at == head.cancelled_at, "cancelled twice");
 }
@@ -135,14 +144,15 @@ fn identity_stays(before: &Offer, offer: &Offer) {
     assert_eq!(fixed(before), fixed(offer));
     assert!(offer.told || !before.told, "told, and then not");
     assert!(offer.attempts >= before.attempts, "fewer attempts than before");
+    assert!(!offer.vacant || before.vacant || offer.state == OfferState::Released, "vacant, and nobody gave it back");
 }
 
 /// The order of a life, as everybody sees it.
 fn seen_moves_forward(before: OfferState, now: OfferState, cancelled: bool) {
     use OfferState as S;
     let may_become: &[S] = match before {
-        S::Completed | S::Declined | S::Withdrawn | S::Expired => &[],
-        S::Accepted => &[S::Completed, S::Withdrawn],
+        S::Completed | S::Declined | S::Withdrawn | S::Expired | S::Released => &[],
+        S::Accepted => &[S::Completed, S::Withdrawn, S::Released],
         S::InProgress => &[S::Accepted, S::Declined, S::Completed, S::Withdrawn],
         S::Delivered => &[S::InProgress, S::Accepted, S::Declined, S::Completed, S::Withdrawn],
         S::Pending | S::Sent | S::Failed => &S::ALL,

@@ -11,7 +11,7 @@ use super::{MESSAGES, micros, optional_time, parse, pick, time};
 
 /// The columns of [`offer`].
 pub(crate) const OFFER: &str = "id, party, environment, round, state, created_at, told, attempts, noted, message, \
-     message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, dead_reason, noted_bytes";
+     message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, dead_reason, noted_bytes, vacant";
 
 /// An offer.
 pub(crate) fn offer(row: &Row<'_>) -> Result<Offer> {
@@ -27,6 +27,7 @@ pub(crate) fn offer(row: &Row<'_>) -> Result<Offer> {
         noted: row.get(8)?,
         noted_bytes: row.get(18)?,
         message: if row.get_ref(9)? == rusqlite::types::ValueRef::Null { None } else { Some(outgoing(row)?) },
+        vacant: row.get(19)?,
     })
 }
 
@@ -69,12 +70,13 @@ pub(crate) fn offers_of(request: RequestId) -> ([u8; 26], [u8; 26]) {
 pub(crate) fn write_offer(connection: &Connection, offer: &Offer) -> Result<()> {
     const WRITE: &str = "INSERT INTO offers (id, party, environment, round, state, created_at, told, attempts, noted, \
          message, message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, \
-         dead_reason, noted_bytes) VALUES (:id, :party, :environment, :round, :state, :created_at, :told, :attempts, :noted, \
+         dead_reason, noted_bytes, vacant) VALUES (:id, :party, :environment, :round, :state, :created_at, :told, :attempts, :noted, \
          :message, :message_at, :message_attempts, :first_attempt_at, :next_attempt_at, :available_at, :leased, \
-         :dead_at, :dead_reason, :noted_bytes) ON CONFLICT (id) DO UPDATE SET state = :state, told = :told, attempts = :attempts, \
+         :dead_at, :dead_reason, :noted_bytes, :vacant) ON CONFLICT (id) DO UPDATE SET state = :state, told = :told, attempts = :attempts, \
          noted = :noted, message = :message, message_at = :message_at, message_attempts = :message_attempts, \
          first_attempt_at = :first_attempt_at, next_attempt_at = :next_attempt_at, available_at = :available_at, \
-         leased = :leased, dead_at = :dead_at, dead_reason = :dead_reason, noted_bytes = :noted_bytes";
+         leased = :leased, dead_at = :dead_at, dead_reason = :dead_reason, noted_bytes = :noted_bytes, \
+         vacant = :vacant";
     let message = offer.message.as_ref();
     let dead = message.and_then(|message| message.dead.as_ref());
     connection.prepare_cached(WRITE)?.execute(named_params! {
@@ -97,6 +99,7 @@ pub(crate) fn write_offer(connection: &Connection, offer: &Offer) -> Result<()> 
         ":leased": message.map(|message| message.leased),
         ":dead_at": dead.map(|dead| micros(dead.at)),
         ":dead_reason": dead.map(|dead| dead.reason.as_str()),
+        ":vacant": offer.vacant,
     })?;
     Ok(())
 }
