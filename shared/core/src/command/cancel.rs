@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use super::{Change, Command, Decision, Needs, Refusal};
 use crate::{
     fact::Fact,
-    lifecycle::{RequestStatus, request_status},
+    lifecycle::{OfferState, RequestStatus, effective_state, request_status},
+    offer::Offer,
     request::{Aggregate, Head},
 };
 
@@ -46,8 +47,15 @@ impl Command for Cancel {
                 detail: "a request that is completed cannot be cancelled".to_owned(),
             }),
             _ => {
+                let open = |offer: &&Offer| {
+                    let state = effective_state(head, offer);
+                    state.is_live() && state != OfferState::Completed
+                };
                 let change = Change {
                     head: Some(Head { cancelled_at: Some(self.at), ..head.clone() }),
+                    // One that is open shows that the request is not completed. Written as it is, so that of this and
+                    // its completion at the same time one comes second, and is refused.
+                    offers: Vec::from_iter(state.offers.iter().find(open).cloned()),
                     facts: vec![Fact::RequestCancelled],
                     ..Change::default()
                 };
