@@ -34,6 +34,8 @@ mod idempotency;
 mod inbox;
 #[path = "../it/isolation.rs"]
 mod isolation;
+#[path = "../it/keys.rs"]
+mod keys;
 #[path = "../it/leavers.rs"]
 mod leavers;
 #[path = "../it/message.rs"]

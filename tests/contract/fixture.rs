@@ -144,13 +144,7 @@ pub(crate) fn party(id: &str) -> Party {
 
 /// A key of a party in `prod`.
 pub(crate) fn api_key(party: &str) -> ApiKey {
-    ApiKey {
-        key_id: KeyId(uuid()),
-        party: party_id(party),
-        environment: Environment::Prod,
-        hash: hash(),
-        created_at: START,
-    }
+    ApiKey::new(KeyId(uuid()), party_id(party), Environment::Prod, hash(), START)
 }
 
 /// Changes a party as the operator.

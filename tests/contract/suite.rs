@@ -5,6 +5,7 @@ pub(crate) mod endpoint_tests;
 pub(crate) mod events;
 pub(crate) mod idempotency;
 pub(crate) mod inbox;
+pub(crate) mod keys;
 pub(crate) mod lists;
 pub(crate) mod parties;
 pub(crate) mod past;
@@ -114,6 +115,13 @@ rules! {
         another_partys_key_cannot_be_revoked,
         a_disabled_party_changes_no_more,
         changes_at_the_same_time_are_all_made,
+    }
+    keys {
+        keys_are_listed_as_they_were_made,
+        a_party_does_not_lock_itself_out,
+        of_keys_given_up_at_the_same_time_one_is_left,
+        keys_have_a_bound,
+        the_use_of_a_key_is_recorded_to_the_hour,
     }
     secrets {
         credentials_survive_a_restart,

@@ -16,6 +16,7 @@ mod first_accept;
 mod idempotency;
 mod inbox;
 mod isolation;
+mod keys;
 mod leavers;
 mod message;
 mod notices;

@@ -14,7 +14,7 @@ use axum::{Extension, Router, extract::State, http::StatusCode, response::Respon
 use event_schema::id::RequestId;
 use http_edge::{
     body::JsonBody,
-    caller::PartyCaller,
+    caller::ManagingParty,
     idempotency::{self, Admitted, IdempotencyKey},
     problem::Problem,
 };
@@ -57,7 +57,7 @@ struct Turns(Arc<Semaphore>);
 async fn test<S: Store>(
     State(deps): State<Deps<S>>,
     Extension(turns): Extension<Turns>,
-    caller: PartyCaller,
+    ManagingParty(caller): ManagingParty,
     key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<Response, Problem> {

@@ -7,7 +7,7 @@ use axum::{Router, extract::State, http::StatusCode, response::Response, routing
 use event_schema::{id::MessageId, message::render_ping};
 use http_edge::{
     body::JsonBody,
-    caller::PartyCaller,
+    caller::{ManagingParty, PartyCaller},
     edge::{AtEdge, Edge},
     idempotency::{self, Admitted, IdempotencyKey},
     problem::Problem,
@@ -79,7 +79,7 @@ struct Attempt<'a> {
 
 async fn test<S: Store, P: Push>(
     State(tests): State<EndpointTests<S, P>>,
-    caller: PartyCaller,
+    ManagingParty(caller): ManagingParty,
     key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<Response, Problem> {

@@ -11,7 +11,12 @@ use event_schema::{
     fault::Fault,
     id::{Environment, PartyId},
 };
-use http_edge::{body::JsonBody, caller::PartyCaller, problem::Problem, reply};
+use http_edge::{
+    body::JsonBody,
+    caller::{ManagingParty, PartyCaller},
+    problem::Problem,
+    reply,
+};
 use marketplace_core::{
     delivery::{DeliveryInput, resolve},
     party::{Party, PartyCommand, PartyState},
@@ -70,7 +75,7 @@ struct NewFilter {
 
 async fn set_filter<S: Store>(
     State(deps): State<Deps<S>>,
-    caller: PartyCaller,
+    ManagingParty(caller): ManagingParty,
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let NewFilter { pattern } = body.parse()?;
@@ -83,7 +88,7 @@ async fn set_filter<S: Store>(
 
 async fn set_delivery<S: Store>(
     State(deps): State<Deps<S>>,
-    caller: PartyCaller,
+    ManagingParty(caller): ManagingParty,
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let input: DeliveryInput = body.parse()?;
@@ -99,6 +104,6 @@ async fn set_delivery<S: Store>(
 }
 
 async fn apply<S: Store>(deps: &Deps<S>, caller: &PartyCaller, command: PartyCommand) -> Result<Party, Problem> {
-    let (id, by, now) = (caller.party.id.clone(), caller.key_id.to_string(), deps.edge.now());
+    let (id, by, now) = (caller.party.id.clone(), caller.author(), deps.edge.now());
     Ok(deps.edge.store.apply_to_party(id, command, by, now, None).await?)
 }

@@ -3,7 +3,7 @@
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::post};
 use http_edge::{
     body::JsonBody,
-    caller::PartyCaller,
+    caller::ManagingParty,
     edge::Edge,
     idempotency::{self, Admitted, IdempotencyKey},
     problem::Problem,
@@ -72,7 +72,7 @@ impl Rotation {
 
 async fn rotate<S: Store>(
     State(deps): State<Deps<S>>,
-    caller: PartyCaller,
+    ManagingParty(caller): ManagingParty,
     key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<Response, Problem> {
@@ -89,7 +89,7 @@ async fn rotate<S: Store>(
         idempotency::answer(StatusCode::OK, serde_json::to_string(&shown).unwrap_or_default())
     });
     let command = PartyCommand::RotateSigningKey(environment, SigningRotation { seed, grace });
-    let (store, id, by) = (deps.edge.store, caller.party.id.clone(), caller.key_id.to_string());
+    let (store, id, by) = (deps.edge.store, caller.party.id.clone(), caller.author());
     let party = ticket.hold(async move { store.apply_to_party(id, command, by, now, remember).await }).await??;
     let shown = ShownDelivery::after(&party.environment(environment).delivery, &seed);
     Ok(reply::json(StatusCode::OK, &shown))

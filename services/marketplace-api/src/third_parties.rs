@@ -25,6 +25,7 @@ use marketplace_core::{
     ports::Store,
 };
 
+pub(crate) use self::input::name;
 use self::{
     input::{NewParty, PartyChanges},
     output::{PartySummary, PartyView},
@@ -49,7 +50,7 @@ async fn create<S: Store>(
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
     };
-    let (secret, api_key) = keys::fresh(&deps.edge, &party.id, Environment::Prod, now);
+    let (secret, api_key) = keys::first(&deps.edge, &party.id, Environment::Prod, now);
     let key_id = api_key.key_id;
     // A repeat is answered without the key.
     let remember = ticket.remember(move |party| {

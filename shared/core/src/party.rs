@@ -1,6 +1,8 @@
 //! A third party: who it is, what it may see, how it is reached, and what can be done to it.
 
+mod decision;
 mod environment;
+mod keys;
 mod patch;
 mod refusals;
 mod rotation;
@@ -13,11 +15,19 @@ use event_schema::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use self::refusals::{disabled, taken};
-pub use self::{
-    environment::EnvironmentSettings, patch::PartyPatch, rotation::SigningRotation, route::concerns_routes,
+use self::{
+    decision::{Alteration, decision},
+    refusals::{disabled, taken},
 };
-use crate::{command::Refusal, delivery::DeliverySettings, fact::Fact, pattern::Pattern};
+pub use self::{
+    decision::{Known, PartyDecision},
+    environment::EnvironmentSettings,
+    keys::{ApiKey, KeyScope, MOST_KEYS},
+    patch::PartyPatch,
+    rotation::SigningRotation,
+    route::concerns_routes,
+};
+use crate::{command::Refusal, delivery::DeliverySettings, pattern::Pattern};
 
 /// A third party with its settings in every environment.
 #[derive(Clone, Debug)]
@@ -104,21 +114,6 @@ impl Party {
     }
 }
 
-/// An API key as it is kept: never the key itself.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ApiKey {
-    /// Its id; not a secret.
-    pub key_id: KeyId,
-    /// Whose it is.
-    pub party: PartyId,
-    /// The one environment that it opens.
-    pub environment: Environment,
-    /// SHA-256 of the key.
-    pub hash: [u8; 32],
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
 /// What can be done to a party.
 #[derive(Clone, Debug)]
 pub enum PartyCommand {
@@ -140,54 +135,67 @@ pub enum PartyCommand {
     AddKey(ApiKey),
     /// A key stops working.
     RevokeKey(KeyId),
+    /// The party takes one of its own keys in an environment away, though not the last one that it can manage with.
+    GiveUpKey(Environment, KeyId),
     /// It is disabled, for good.
     Disable,
 }
 
-/// What a [`PartyCommand`] decided.
-#[derive(Clone, Debug)]
-pub struct PartyDecision {
-    /// The party's new value.
-    pub party: Party,
-    /// A key to store.
-    pub add_key: Option<ApiKey>,
-    /// A key to remove.
-    pub revoke_key: Option<KeyId>,
-    /// What to write in the journal, with who did it; none when nothing changes, and then nothing else is written.
-    pub fact: Option<Fact>,
-}
-
 impl PartyCommand {
-    /// Decides, given the party as it is (none: no such party), and who asks.
+    /// Whether it is decided on the keys that the party has.
+    #[must_use]
+    pub fn asks_for_keys(&self) -> bool {
+        matches!(self, Self::AddKey(_) | Self::RevokeKey(_) | Self::GiveUpKey(..))
+    }
+
+    /// Decides, given what there is, who asks, and when.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] when there is no such party, [`Refusal::State`] when it exists already, is disabled, or
-    /// has no key to rotate.
-    pub fn decide(&self, id: &PartyId, current: Option<&Party>, by: &str) -> Result<PartyDecision, Refusal> {
+    /// [`Refusal::NotFound`] when there is no such party or key, [`Refusal::State`] when the party exists already or is
+    /// disabled, has no signing key to rotate, has too many keys, or would be left without one.
+    pub fn decide(&self, id: &PartyId, known: Known<'_>, by: &str, at: Timestamp) -> Result<PartyDecision, Refusal> {
         if let Self::Join(party, key) = self {
-            return match current {
+            return match known.party {
                 Some(_) => Err(taken()),
-                None => Ok(decision(id, (**party).clone(), ThirdPartyChange::Joined, None, vec![], by, Some(key))),
+                None => Ok(decision(id, (**party).clone(), (ThirdPartyChange::Joined, None, vec![]), by, Some(key))),
             };
         }
-        let mut party = current.ok_or(Refusal::NotFound)?.clone();
+        let mut party = known.party.ok_or(Refusal::NotFound)?.clone();
         if self.is_done(&party) {
             return Ok(PartyDecision { party, add_key: None, revoke_key: None, fact: None });
         }
         if party.state == PartyState::Disabled {
             return Err(disabled());
         }
+        let (add_key, revoke_key) = self.keys(known.keys, at)?;
         if let Self::RotateSigningKey(environment, rotation) = self {
             rotation.apply(&mut party.environment_mut(*environment).delivery)?;
         }
-        let (kind, environment, fields) = self.alter(&mut party);
-        if concerns_routes(kind, &fields) {
-            route::unmark(&mut party, environment);
+        let mut change = self.alter(&mut party);
+        change.1 = revoke_key.map_or(change.1, |key| Some(key.environment));
+        let (kind, environment, fields) = &change;
+        if concerns_routes(*kind, fields) {
+            route::unmark(&mut party, *environment);
         }
-        let add_key = if let Self::AddKey(key) = self { Some(key) } else { None };
-        let mut decided = decision(id, party, kind, environment, fields, by, add_key);
-        decided.revoke_key = if let Self::RevokeKey(key_id) = self { Some(*key_id) } else { None };
+        let mut decided = decision(id, party, change, by, add_key);
+        decided.revoke_key = revoke_key.cloned();
         Ok(decided)
+    }
+
+    /// The key that is added, and the one that is revoked.
+    fn keys<'a>(
+        &'a self,
+        keys: &'a [ApiKey],
+        now: Timestamp,
+    ) -> Result<(Option<&'a ApiKey>, Option<&'a ApiKey>), Refusal> {
+        match self {
+            Self::AddKey(key) => keys::admit(keys, key).map(|()| (Some(key), None)),
+            Self::RevokeKey(key_id) => keys::named(keys, *key_id).map(|key| (None, Some(key))),
+            Self::GiveUpKey(environment, key_id) => {
+                keys::given_up(keys, *environment, *key_id, now).map(|key| (None, Some(key)))
+            }
+            _ => Ok((None, None)),
+        }
     }
 
     /// Whether it was done before, so that doing it again is nothing to tell: ten answers of 410 are one pause. A route
@@ -201,7 +209,7 @@ impl PartyCommand {
         }
     }
 
-    fn alter(&self, party: &mut Party) -> (ThirdPartyChange, Option<Environment>, Vec<String>) {
+    fn alter(&self, party: &mut Party) -> Alteration {
         use ThirdPartyChange::{Changed, Disabled, Paused};
         match self {
             Self::Patch(patch) => patch.alter(party),
@@ -224,24 +232,11 @@ impl PartyCommand {
             }
             Self::RotateSigningKey(environment, _) => (Changed, Some(*environment), vec!["signing_keys".to_owned()]),
             Self::AddKey(key) => (Changed, Some(key.environment), vec!["keys".to_owned()]),
-            Self::RevokeKey(_) => (Changed, None, vec!["keys".to_owned()]),
+            Self::RevokeKey(_) | Self::GiveUpKey(..) => (Changed, None, vec!["keys".to_owned()]),
             Self::Join(..) | Self::Disable => {
                 party.state = PartyState::Disabled;
                 (Disabled, None, vec![])
             }
         }
     }
-}
-
-fn decision(
-    id: &PartyId,
-    party: Party,
-    change: ThirdPartyChange,
-    environment: Option<Environment>,
-    fields: Vec<String>,
-    by: &str,
-    add_key: Option<&ApiKey>,
-) -> PartyDecision {
-    let fact = Fact::PartyChanged { third_party: id.clone(), environment, change, fields, by: by.to_owned() };
-    PartyDecision { party, add_key: add_key.cloned(), revoke_key: None, fact: Some(fact) }
 }

@@ -234,8 +234,15 @@ pub trait PartyStore: Clone + Send + Sync + 'static {
     /// All parties, newest first.
     fn parties(&self, page: PageQuery) -> impl Future<Output = Result<Page<Arc<Party>>, StoreError>> + Send;
 
-    /// The key with this hash, if it works.
-    fn key(&self, hash: [u8; 32]) -> impl Future<Output = Result<Option<ApiKey>, StoreError>> + Send;
+    /// The key with this hash, unless it was revoked.
+    fn key(&self, hash: [u8; 32]) -> impl Future<Output = Result<Option<Arc<ApiKey>>, StoreError>> + Send;
+
+    /// A party's keys in every environment, in no order, those that have expired too.
+    fn keys(&self, party: &PartyId) -> impl Future<Output = Result<Vec<ApiKey>, StoreError>> + Send;
+
+    /// Has it recorded that a key was used now. Need not be durable when it answers; done twice is done once, and for a
+    /// key that was revoked meanwhile it is nothing.
+    fn record_key_use(&self, key: &ApiKey, now: Timestamp) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Calls back with the routing table as it is now: at least as new as every change that was answered.
     fn with_routing<T: Send>(

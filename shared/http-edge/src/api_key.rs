@@ -7,11 +7,16 @@ use sha2::{Digest, Sha256};
 /// How many characters follow the prefix.
 const DIGITS: usize = 64;
 
+/// How many of them are shown in lists: 232 random bits are left.
+const SHOWN: usize = 6;
+
 /// A key that was just made: the only moment in which its text exists here.
 #[derive(Debug)]
 pub struct FreshKey {
     /// What the party is shown, once: `mk_<environment>_` and 64 hexadecimal digits.
     pub text: Secret,
+    /// How it begins: its owner tells keys apart by it, and nobody guesses the rest from it.
+    pub prefix: String,
     /// What is kept.
     pub hash: [u8; 32],
 }
@@ -22,7 +27,8 @@ impl FreshKey {
     pub fn new(environment: Environment, random: [u8; 32]) -> Self {
         let digits = data_encoding::HEXLOWER.encode(&random);
         let text = format!("mk_{environment}_{digits}");
-        Self { hash: sha256(&text), text: Secret::new(text) }
+        let prefix = format!("mk_{environment}_{}", &digits[..SHOWN]);
+        Self { hash: sha256(&text), prefix, text: Secret::new(text) }
     }
 }
 
@@ -49,7 +55,8 @@ mod tests {
         for environment in Environment::ALL {
             let key = FreshKey::new(environment, [0xab; 32]);
             assert_eq!(hash_of(key.text.expose()), Some(key.hash));
-            assert!(key.text.expose().starts_with(&format!("mk_{environment}_abab")));
+            assert_eq!(key.prefix, format!("mk_{environment}_ababab"));
+            assert!(key.text.expose().starts_with(&key.prefix));
         }
         assert_ne!(FreshKey::new(Environment::Prod, [1; 32]).hash, FreshKey::new(Environment::Prod, [2; 32]).hash);
         assert_ne!(FreshKey::new(Environment::Prod, [1; 32]).hash, FreshKey::new(Environment::Test, [1; 32]).hash);
@@ -75,6 +82,6 @@ mod tests {
     #[test]
     fn a_key_does_not_show_in_logs() {
         let key = FreshKey::new(Environment::Prod, [0xab; 32]);
-        assert!(!format!("{key:?}").contains("abab"));
+        assert!(!format!("{key:?}").contains("abababab"), "no more than its prefix");
     }
 }

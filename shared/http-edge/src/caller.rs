@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, header, request::Parts};
-use event_schema::id::{Environment, KeyId, UserId};
+use event_schema::id::{Environment, UserId};
 use marketplace_core::{
-    party::{Party, PartyState},
-    ports::{PartyStore, Store},
+    party::{ApiKey, KeyScope, Party, PartyState},
+    ports::Store,
 };
 use subtle::ConstantTimeEq;
 
@@ -49,9 +49,14 @@ pub struct PartyCaller {
     pub party: Arc<Party>,
     /// The one environment that its key opens.
     pub environment: Environment,
-    /// Which key.
-    pub key_id: KeyId,
+    /// The key that it called with.
+    pub key: Arc<ApiKey>,
 }
+
+/// A third party whose key may change settings: what every route asks for that does more than to take offers, to answer
+/// them, and to read.
+#[derive(Clone, Debug)]
+pub struct ManagingParty(pub PartyCaller);
 
 /// A user of the marketplace.
 #[derive(Clone, Debug)]
@@ -81,6 +86,14 @@ impl Principal for Operator {
             Some(user) => format!("operator {user}"),
             None => "operator".to_owned(),
         }
+    }
+}
+
+impl PartyCaller {
+    /// Who changes something, as the journal has it.
+    #[must_use]
+    pub fn author(&self) -> String {
+        self.key.key_id.to_string()
     }
 }
 
@@ -149,7 +162,7 @@ fn bearer_token(header: &str) -> Option<&str> {
 async fn identify<S: Store>(edge: &Edge<S>, headers: &HeaderMap) -> Result<Caller, Problem> {
     let caller = match credential(headers)? {
         Credential::Bearer(token) => by_token(edge, token).await?,
-        Credential::ApiKey(key) => Caller::Party(by_key(&edge.store, key).await?),
+        Credential::ApiKey(key) => Caller::Party(by_key(edge, key).await?),
     };
     if let Some(limiter) = &edge.rate_limit {
         limiter
@@ -188,18 +201,28 @@ fn refused(fault: TokenFault) -> Problem {
     Problem::unauthorized(Challenge::BearerToken, detail)
 }
 
-async fn by_key<S: PartyStore>(store: &S, presented: &str) -> Result<PartyCaller, Problem> {
+async fn by_key<S: Store>(edge: &Edge<S>, presented: &str) -> Result<PartyCaller, Problem> {
     let refused = || Problem::unauthorized(Challenge::ApiKey, "this key opens nothing");
     let hash = api_key::hash_of(presented).ok_or_else(refused)?;
-    let key = store.key(hash).await?.ok_or_else(refused)?;
+    let key = edge.store.key(hash).await?.ok_or_else(refused)?;
     if !bool::from(key.hash.ct_eq(&hash)) {
         return Err(refused());
     }
-    let party = store.party(&key.party).await?.ok_or_else(refused)?;
+    let now = edge.now();
+    if key.has_expired(now) {
+        return Err(Problem::unauthorized(Challenge::ApiKey, "this key has expired"));
+    }
+    let party = edge.store.party(&key.party).await?.ok_or_else(refused)?;
     if party.state == PartyState::Disabled {
         return Err(refused());
     }
-    Ok(PartyCaller { party, environment: key.environment, key_id: key.key_id })
+    if key.is_use_worth_recording(now)
+        && let Err(error) = edge.store.record_key_use(&key, now).await
+    {
+        // Nobody is turned away for it: the next call records it.
+        tracing::warn!(error = &error as &dyn std::error::Error, "the use of a key was not recorded");
+    }
+    Ok(PartyCaller { party, environment: key.environment, key })
 }
 
 impl<T: AtEdge> FromRequestParts<T> for Caller {
@@ -228,6 +251,18 @@ impl<T: AtEdge> FromRequestParts<T> for PartyCaller {
         match identify(state.edge(), &parts.headers).await? {
             Caller::Party(party) => Ok(party),
             Caller::Operator(_) | Caller::User(_) => Err(Problem::forbidden("this is for third parties")),
+        }
+    }
+}
+
+impl<T: AtEdge> FromRequestParts<T> for ManagingParty {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Problem> {
+        let caller = PartyCaller::from_request_parts(parts, state).await?;
+        match caller.key.scope {
+            KeyScope::Manage => Ok(Self(caller)),
+            KeyScope::Integrate => Err(Problem::forbidden("this needs a key with scope `manage`")),
         }
     }
 }

@@ -9,9 +9,8 @@ use event_schema::id::{Environment, PartyId};
 use futures::future::try_join;
 use jiff::Timestamp;
 use marketplace_core::{
-    command::Refusal,
     fact::JournalEntry,
-    party::{ApiKey, Party, PartyCommand, PartyDecision},
+    party::{ApiKey, Known, Party, PartyCommand, PartyDecision},
     ports::{Page, PageQuery, PartyStore, Remember, StoreError},
     routing::RoutingTable,
 };
@@ -66,9 +65,18 @@ impl PartyStore for Aws {
     }
 
     /// Tells nothing of the party's state: whoever calls is known by key and party, and that party is read, too.
-    async fn key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+    async fn key(&self, hash: [u8; 32]) -> Result<Option<Arc<ApiKey>>, StoreError> {
         let found = self.table.get(&keys::by_hash(&hash)).await?;
-        Ok(found.map(|item| keys::read(&item, hash)).transpose().map_err(TableError::from)?)
+        let key = found.map(|item| keys::read(&item, hash)).transpose().map_err(TableError::from)?;
+        Ok(key.map(Arc::new))
+    }
+
+    async fn keys(&self, party: &PartyId) -> Result<Vec<ApiKey>, StoreError> {
+        Ok(keys::of(&self.table, party).await?)
+    }
+
+    async fn record_key_use(&self, key: &ApiKey, now: Timestamp) -> Result<(), StoreError> {
+        Ok(keys::record_use(&self.table, key, now).await?)
     }
 
     async fn with_routing<T: Send>(&self, read: impl FnOnce(&RoutingTable) -> T + Send) -> Result<T, StoreError> {
@@ -129,12 +137,13 @@ impl Aws {
         let head = async { Ok(self.table.get(&head_key()).await?) };
         let (head, before) = try_join(head, self.party_row(&change.id)).await?;
         let version = head.map_or(Ok(0), |head| head.revision()).map_err(TableError::from)?;
-        let party = before.as_ref().map(|before| &before.party);
-        let decision = change.command.decide(&change.id, party, &change.by)?;
+        let keys = match change.command.asks_for_keys() {
+            true => keys::of(&self.table, &change.id).await?,
+            false => vec![],
+        };
+        let known = Known { party: before.as_ref().map(|before| &before.party), keys: &keys };
+        let decision = change.command.decide(&change.id, known, &change.by, change.at)?;
         let mut writes = vec![];
-        if let Some(key) = decision.revoke_key {
-            writes.extend(keys::revoked(&self.table, &change.id, key).await?.ok_or(Refusal::NotFound)?);
-        }
         if let Some(remember) = &change.remember {
             writes.push(idempotency::answered(remember, &decision.party));
         }
@@ -167,7 +176,10 @@ impl Aws {
             Write::insert(log),
             Write::put(party.map_err(TableError::from)?).when(Condition::unchanged(read)),
         ];
-        writes.extend(decision.add_key.iter().flat_map(keys::added));
+        if let Some(key) = &decision.add_key {
+            writes.extend(keys::added(key).map_err(TableError::from)?);
+        }
+        writes.extend(decision.revoke_key.iter().flat_map(keys::revoked));
         if let Some(fact) = decision.fact.clone() {
             let entry = JournalEntry { sequence, request: None, at: change.at, cause: None, fact };
             let journal = journal::item(&party_pk(&change.id), &entry, None, now);

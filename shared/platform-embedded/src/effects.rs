@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use event_schema::id::{DeliveryId, Environment, KeyId};
+use event_schema::id::{DeliveryId, Environment};
 use marketplace_core::{
     party::{ApiKey, Party},
     publish::Happened,
@@ -22,25 +22,25 @@ pub(crate) struct Effects {
     pub(crate) settled: Vec<DeliveryId>,
     /// Parties with new settings, and the registry's version then.
     pub(crate) parties: Vec<(u64, Arc<Party>)>,
-    /// Keys that work from now on.
-    pub(crate) keys_added: Vec<ApiKey>,
-    /// Keys that no longer do.
-    pub(crate) keys_revoked: Vec<KeyId>,
+    /// Keys as they are from now on, by their hash; none for those that were revoked.
+    pub(crate) keys: Vec<([u8; 32], Option<ApiKey>)>,
 }
 
 impl Effects {
     /// Makes everything known. Runs on the writer's thread, before any caller is answered and before the next
     /// transaction, so what a caller does next sees it, and so does the next job.
     pub(crate) fn publish(self, shared: &Shared, from: u64, to: u64) {
-        if !self.parties.is_empty() || !self.keys_added.is_empty() || !self.keys_revoked.is_empty() {
+        if !self.parties.is_empty() || !self.keys.is_empty() {
             let mut registry = shared.registry_mut();
             for (version, party) in &self.parties {
                 registry.routing.set(*version, party.clone());
             }
-            for key in self.keys_added {
-                registry.keys.insert(key.hash, key);
+            for (hash, key) in self.keys {
+                match key {
+                    Some(key) => registry.keys.insert(hash, Arc::new(key)),
+                    None => registry.keys.remove(&hash),
+                };
             }
-            registry.keys.retain(|_, key| !self.keys_revoked.contains(&key.key_id));
         }
         shared.queues.settle(&self.settled);
         for (party, environment) in shared.queues.offer(self.due.into_values(), shared) {

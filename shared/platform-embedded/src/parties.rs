@@ -1,19 +1,21 @@
 //! Third parties: settings in clear text and encrypted secrets in the database, everything in memory for routing.
 
+mod keys;
+
 use std::sync::Arc;
 
-use event_schema::id::{Environment, PartyId};
+use event_schema::id::PartyId;
 use jiff::Timestamp;
 use marketplace_core::{
     command::Refusal,
     fact::JournalEntry,
-    party::{ApiKey, Party, PartyCommand, PartyDecision},
+    party::{ApiKey, Known, Party, PartyCommand, PartyDecision},
     ports::{Page, PageQuery, PartyStore, Remember, StoreError, Urgency},
     publish::Happened,
     routing::RoutingTable,
 };
 use platform_base::vault::Vault;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -54,8 +56,18 @@ impl PartyStore for Embedded {
         Ok(Page { items, next_cursor })
     }
 
-    async fn key(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+    async fn key(&self, hash: [u8; 32]) -> Result<Option<Arc<ApiKey>>, StoreError> {
         Ok(self.shared.registry().keys.get(&hash).cloned())
+    }
+
+    async fn keys(&self, party: &PartyId) -> Result<Vec<ApiKey>, StoreError> {
+        let party = party.clone();
+        self.shared.readers.read(move |connection| keys::of(connection, &party)).await
+    }
+
+    /// Answers when it is queued: nobody waits for a commit to be recognised.
+    async fn record_key_use(&self, key: &ApiKey, now: Timestamp) -> Result<(), StoreError> {
+        self.writer.queue(Box::new(keys::RecordUse { hash: key.hash, at: now }), Urgency::Caller).await
     }
 
     async fn with_routing<T: Send>(&self, read: impl FnOnce(&RoutingTable) -> T + Send) -> Result<T, StoreError> {
@@ -80,8 +92,12 @@ impl Job for ApplyToParty {
             Some((_, party)) => Some(party.clone()),
             None => transaction.shared.registry().routing.party(&self.id).cloned(),
         };
-        self.decided = Some(match self.command.decide(&self.id, current.as_deref(), &self.by) {
-            Ok(decision) if !self.revoke(transaction, &decision)? => Err(Refusal::NotFound),
+        let keys = match self.command.asks_for_keys() {
+            true => keys::of(transaction.connection, &self.id)?,
+            false => vec![],
+        };
+        let known = Known { party: current.as_deref(), keys: &keys };
+        self.decided = Some(match self.command.decide(&self.id, known, &self.by, self.at) {
             Ok(decision) => Ok(self.write(transaction, decision)?),
             Err(refusal) => Err(refusal),
         });
@@ -95,19 +111,6 @@ impl Job for ApplyToParty {
 }
 
 impl ApplyToParty {
-    /// Removes the key that is to be revoked, if one is; false when this party has no such key.
-    fn revoke(&self, transaction: &mut Transaction<'_>, decision: &PartyDecision) -> rusqlite::Result<bool> {
-        let Some(key) = decision.revoke_key else {
-            return Ok(true);
-        };
-        let delete = "DELETE FROM api_keys WHERE key_id = ?1 AND party = ?2";
-        let removed = transaction.connection.execute(delete, params![key.0.as_bytes(), self.id.as_str()])?;
-        if removed > 0 {
-            transaction.effects.keys_revoked.push(key);
-        }
-        Ok(removed > 0)
-    }
-
     fn write(&self, transaction: &mut Transaction<'_>, decision: PartyDecision) -> rusqlite::Result<Party> {
         let connection = transaction.connection;
         if let Some(remember) = &self.remember {
@@ -120,8 +123,12 @@ impl ApplyToParty {
         let version = newest.unwrap_or_else(|| transaction.shared.registry().routing.version()) + 1;
         stored_party::write(connection, &transaction.shared.vault, &decision.party, version)?;
         if let Some(key) = &decision.add_key {
-            write_key(connection, key)?;
-            transaction.effects.keys_added.push(key.clone());
+            keys::write(connection, key)?;
+            transaction.effects.keys.push((key.hash, Some(key.clone())));
+        }
+        if let Some(key) = &decision.revoke_key {
+            keys::remove(connection, key)?;
+            transaction.effects.keys.push((key.hash, None));
         }
         let sequence = transaction.next_sequence();
         let entry = JournalEntry { sequence, request: None, at: self.at, cause: None, fact };
@@ -130,20 +137,6 @@ impl ApplyToParty {
         transaction.effects.parties.push((version, Arc::new(decision.party.clone())));
         Ok(decision.party)
     }
-}
-
-fn write_key(connection: &Connection, key: &ApiKey) -> rusqlite::Result<()> {
-    connection.execute(
-        "INSERT INTO api_keys (key_id, hash, party, environment, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![
-            key.key_id.0.as_bytes(),
-            key.hash,
-            key.party.as_str(),
-            key.environment as i64,
-            rows::micros(key.created_at)
-        ],
-    )?;
-    Ok(())
 }
 
 /// Reads everything into memory, at start.
@@ -155,19 +148,8 @@ pub(crate) fn load(connection: &Connection, vault: &Vault) -> rusqlite::Result<R
         let (version, party) = party?;
         registry.routing.set(version, Arc::new(party));
     }
-    let mut keys = connection.prepare("SELECT key_id, hash, party, environment, created_at FROM api_keys")?;
-    let read = keys.query_map([], |row| {
-        Ok(ApiKey {
-            key_id: event_schema::id::KeyId(uuid::Uuid::from_bytes(row.get(0)?)),
-            hash: row.get(1)?,
-            party: rows::parse(row, 2)?,
-            environment: rows::pick(row, 3, &Environment::ALL)?,
-            created_at: rows::time(4, row.get(4)?)?,
-        })
-    })?;
-    for key in read {
-        let key = key?;
-        registry.keys.insert(key.hash, key);
+    for key in keys::all(connection)? {
+        registry.keys.insert(key.hash, Arc::new(key));
     }
     Ok(registry)
 }

@@ -5,12 +5,13 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// Each step takes the file from one version to the next. A released step never changes; new ones are appended.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
+    include_str!("schema/6.sql"),
 ];
 
 /// Brings the file to the newest version.
@@ -79,10 +80,15 @@ mod tests {
              VALUES (x'01', 'books', 0, 1, 0, 7, 0, 0)";
         connection.execute_batch(insert).unwrap();
         connection.execute_batch("INSERT INTO confirmations (hash, user_id) VALUES (x'01', 'usr_1')").unwrap();
+        let key =
+            "INSERT INTO api_keys (key_id, hash, party, environment, created_at) VALUES (x'01', x'01', 'a', 1, 0)";
+        connection.execute_batch(key).unwrap();
         migrate(&mut connection).unwrap();
         let good_for_a_day = "SELECT phone IS NULL AND expires_at / 1000000 - unixepoch() BETWEEN 86000 AND 86400 \
              FROM confirmations";
         assert_eq!(connection.query_row(good_for_a_day, [], |row| row.get(0)), Ok(true));
+        let key = connection.query_row("SELECT scope, prefix FROM api_keys", [], |row| row.try_into());
+        assert_eq!(key, Ok((1, "mk_test_".to_owned())));
         let offer = connection.query_row("SELECT party, noted_bytes, vacant FROM offers", [], |row| row.try_into());
         assert_eq!(offer, Ok(("books".to_owned(), 0, false)));
     }
@@ -110,6 +116,8 @@ mod tests {
             "SELECT sequence FROM journal WHERE sequence > 1 ORDER BY sequence LIMIT 1",
             "SELECT id FROM offers WHERE party = 'a' AND environment = 0 AND available_at IS NOT NULL \
              AND (available_at, id) > (1, x'00') ORDER BY available_at, id LIMIT 1",
+            "SELECT key_id FROM api_keys WHERE party = 'a'",
+            "SELECT key_id FROM api_keys WHERE hash = x'01'",
             "SELECT key FROM idempotency WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
             "SELECT hash FROM confirmations WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
             "SELECT counted FROM texts WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",

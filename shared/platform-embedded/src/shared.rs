@@ -23,8 +23,8 @@ use crate::{
 pub(crate) struct Registry {
     /// Parties and their filters.
     pub(crate) routing: RoutingTable,
-    /// Working keys by their hash.
-    pub(crate) keys: HashMap<[u8; 32], ApiKey>,
+    /// Keys that were not revoked, by their hash.
+    pub(crate) keys: HashMap<[u8; 32], Arc<ApiKey>>,
 }
 
 /// See the module.

@@ -127,7 +127,7 @@ impl World {
         let (environment, created_at) = (Environment::Prod, SystemClock.now());
         let fresh = FreshKey::new(environment, self.randomness.secret());
         let key_id = KeyId(self.randomness.uuid(created_at));
-        let key = ApiKey { key_id, party: party.id.clone(), environment, hash: fresh.hash, created_at };
+        let key = ApiKey::new(key_id, party.id.clone(), environment, fresh.hash, created_at);
         let join = PartyCommand::Join(Box::new(party.clone()), key);
         store.apply_to_party(party.id, join, "bench".to_owned(), created_at, None).await?;
         Ok(fresh.text.expose().to_owned())

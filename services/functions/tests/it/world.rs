@@ -91,7 +91,7 @@ impl World {
         let mut hash = [0; 32];
         hash[..id.len()].copy_from_slice(id.as_bytes());
         let key_id = KeyId(Uuid::from_u128(id.bytes().fold(0, |number, byte| number * 256 + u128::from(byte))));
-        let key = ApiKey { key_id, party: party.id.clone(), environment: Environment::Prod, hash, created_at: now };
+        let key = ApiKey::new(key_id, party.id.clone(), Environment::Prod, hash, now);
         self.change(id, PartyCommand::Join(Box::new(party), key)).await;
     }
 

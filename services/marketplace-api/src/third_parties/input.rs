@@ -85,7 +85,8 @@ fn note<T>(faults: &mut Vec<Fault>, result: Result<T, Fault>) -> Option<T> {
     result.map_err(|fault| faults.push(fault)).ok()
 }
 
-fn name(text: &str) -> Result<String, Fault> {
+/// A name of a party, or of a thing of its.
+pub(crate) fn name(text: &str) -> Result<String, Fault> {
     let text = text.trim();
     let sized = (1..=MAX_NAME).contains(&text.chars().count());
     if !sized || text.chars().any(contact::is_unfit_for_names) {

@@ -64,7 +64,7 @@ async fn join(store: &Embedded, id: &str, delivery: &Value) {
     let key_id = KeyId(Uuid::from_u128(now.as_nanosecond().unsigned_abs()));
     let mut hash = [0; 32];
     hash[..16].copy_from_slice(key_id.0.as_bytes());
-    let key = ApiKey { key_id, party: id.clone(), environment: Environment::Prod, hash, created_at: now };
+    let key = ApiKey::new(key_id, id.clone(), Environment::Prod, hash, now);
     let join = PartyCommand::Join(Box::new(party), key);
     store.apply_to_party(id, join, "operator".to_owned(), now, None).await.unwrap();
 }

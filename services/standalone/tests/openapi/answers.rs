@@ -87,6 +87,7 @@ async fn every_operation_answers_as_described() {
     let witness = Witness::start().await;
     watching(&witness).await;
     let party = joining(&witness).await;
+    keys(&witness, &party).await;
     signing(&witness, &party).await;
     let user = people(&witness).await;
     pushes(&witness, &party, &user).await;
@@ -131,6 +132,7 @@ async fn joining(witness: &Witness) -> Party {
     witness.call(operator, (Method::PATCH, one), &["nobody"], Some(json!({ "name": "Nobody" })), 404).await;
     let key = json!({ "environment": "test" });
     let key = witness.post(operator, "/v1/third-parties/{id}/keys", &[&party.id], key, 201).await;
+    witness.get(operator, "/v1/third-parties/{id}/keys", &[&party.id]).await;
     let revoked = (Method::DELETE, "/v1/third-parties/{id}/keys/{key_id}");
     witness.call(operator, revoked, &[&party.id, &text(&key["key_id"])], None, 204).await;
 
@@ -143,6 +145,24 @@ async fn joining(witness: &Witness) -> Party {
         witness.get(operator, one, &[&party.id]).await;
     }
     party
+}
+
+/// A party makes itself keys and takes them away.
+async fn keys(witness: &Witness, party: &Party) {
+    let (path, one) = ("/v1/me/keys", (Method::DELETE, "/v1/me/keys/{key_id}"));
+    for (_, body) in operation("post", path).body_examples() {
+        witness.post(&party.api, path, &[], body.clone(), 201).await;
+    }
+    let made = witness.post(&party.api, path, &[], json!({ "scope": "integrate" }), 201).await;
+    witness.post(&party.api, path, &[], json!({ "environment": "test" }), 422).await;
+    let integrating = witness.gateway.anyone.with_key(&text(&made["api_key"]));
+    witness.post(&integrating, path, &[], json!({}), 403).await;
+    let listed = witness.get(&party.api, path, &[]).await;
+    witness.call(&party.api, one.clone(), &[&text(&made["key_id"])], None, 204).await;
+    witness.call(&party.api, one.clone(), &[&text(&made["key_id"])], None, 404).await;
+    let first = listed["items"].as_array().expect("keys").last().expect("the first key")["key_id"].clone();
+    let last = witness.call(&party.api, one, &[&text(&first)], None, 409).await;
+    assert_eq!(last["current_status"], "last-key");
 }
 
 /// A party whose messages are signed has a key rotated and its endpoint tested.

@@ -137,13 +137,8 @@ impl Server {
     fn fresh_key(&self, party: &PartyId, environment: Environment) -> (String, ApiKey) {
         let now = SystemClock.now();
         let fresh = FreshKey::new(environment, self.randomness.secret());
-        let key = ApiKey {
-            key_id: KeyId(self.randomness.uuid(now)),
-            party: party.clone(),
-            environment,
-            hash: fresh.hash,
-            created_at: now,
-        };
+        let key_id = KeyId(self.randomness.uuid(now));
+        let key = ApiKey::new(key_id, party.clone(), environment, fresh.hash, now);
         (fresh.text.expose().to_owned(), key)
     }
 

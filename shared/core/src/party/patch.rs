@@ -2,7 +2,7 @@
 
 use event_schema::{id::Environment, third_party::ThirdPartyChange};
 
-use super::{Party, PartyState};
+use super::{Party, PartyState, decision::Alteration};
 use crate::pattern::Pattern;
 
 /// An operator's change to a party: what is given changes.
@@ -21,7 +21,7 @@ pub struct PartyPatch {
 }
 
 impl PartyPatch {
-    pub(super) fn alter(&self, party: &mut Party) -> (ThirdPartyChange, Option<Environment>, Vec<String>) {
+    pub(super) fn alter(&self, party: &mut Party) -> Alteration {
         let mut fields = Vec::new();
         if let Some(name) = &self.name {
             party.name.clone_from(name);

@@ -42,7 +42,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::party::{PartyCommand, PartyPatch, PartyState};
+    use crate::party::{ApiKey, Known, PartyCommand, PartyDecision, PartyPatch, PartyState};
 
     const PROD: Environment = Environment::Prod;
 
@@ -56,11 +56,17 @@ mod tests {
         serde_json::from_value(push).unwrap()
     }
 
+    fn decided(command: &PartyCommand, party: &Party) -> PartyDecision {
+        let key = ApiKey::new(KeyId(Uuid::nil()), id(), PROD, [0; 32], Timestamp::UNIX_EPOCH);
+        let known = Known { party: Some(party), keys: &[key] };
+        command.decide(&id(), known, "test", Timestamp::UNIX_EPOCH).unwrap()
+    }
+
     /// A party after these commands.
     fn after(commands: &[PartyCommand]) -> Party {
         let mut party = Party::new(id(), "Books".to_owned(), "books@example.com".to_owned(), Timestamp::UNIX_EPOCH);
         for command in commands {
-            party = command.decide(&id(), Some(&party), "test").unwrap().party;
+            party = decided(command, &party).party;
         }
         party
     }
@@ -88,7 +94,7 @@ mod tests {
         assert!(!after(&[wants(A), wants(B), made(A)]).environment(PROD).route);
         assert!(!after(&[wants(A), PartyCommand::Pause(PROD, "holidays".to_owned()), made(A)]).environment(PROD).route);
         // Said again, it is no news: an hourly repair changes no party.
-        assert!(made(A).decide(&id(), Some(&routed), "test").unwrap().fact.is_none());
+        assert!(decided(&made(A), &routed).fact.is_none());
     }
 
     #[test]

@@ -387,7 +387,9 @@ fn randomness() -> Arc<OsRandomness> {
 async fn join(store: &Aws, id: &str, transport: Transport) -> String {
     let fresh = FreshKey::new(Environment::Prod, hash());
     let (party_id, environment) = (party_id(id), Environment::Prod);
-    let key = ApiKey { key_id: KeyId(uuid()), party: party_id, environment, hash: fresh.hash, created_at: START };
+    let key = ApiKey::new(KeyId(uuid()), party_id, environment, fresh.hash, START);
+    // As a key is that is used all the time.
+    let key = ApiKey { last_used_at: Some(START), ..key };
     let mut party = party(id);
     party.environments[0].filter = Some(pattern(&json!({ "detail": { "category": ["books", "toys"] } })));
     change(store, id, PartyCommand::Join(Box::new(party), key)).await;
