@@ -6,6 +6,7 @@ mod group_commit;
 mod push;
 mod push_faults;
 mod push_races;
+mod push_rate;
 mod retention;
 mod script;
 mod start;

@@ -249,7 +249,7 @@ async fn a_party_gets_no_more_a_second_than_it_wants() {
         }
         let received = server.wait_for(22).await;
         let took = received.last().unwrap().at - received[0].at;
-        // Twenty-two at ten a second take 2.1 s; where many senders count whole seconds, they lie in three of those.
+        // Twenty-two at ten a second take 2.1 s; senders that are woken by the second make ten of them at once.
         assert!(took > Duration::from_millis(950), "{took:?}");
     })
     .await;

@@ -15,13 +15,44 @@ const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// A ring of our own.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Ring {
-    /// Which offer's message may be due.
+#[serde(untagged)]
+pub enum Ring {
+    /// For one offer.
+    Offer(OfferRing),
+    /// For all that is due to a party's environment.
+    Backlog(BacklogRing),
+}
+
+/// An offer's message may be due.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct OfferRing {
+    /// Which offer's.
     pub delivery_id: DeliveryId,
     /// To whom.
     pub third_party: PartyId,
     /// In which of its environments.
     pub environment: Environment,
+}
+
+/// Messages wait to be pushed, in their order.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct BacklogRing {
+    /// To whom.
+    pub third_party: PartyId,
+    /// In which of its environments.
+    pub environment: Environment,
+    /// The lease of whoever led the backlog until now; without one it is for whoever comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<u64>,
+}
+
+impl Ring {
+    fn place(&self) -> (&PartyId, Environment) {
+        match self {
+            Self::Offer(ring) => (&ring.third_party, ring.environment),
+            Self::Backlog(ring) => (&ring.third_party, ring.environment),
+        }
+    }
 }
 
 /// Why a ring was not heard.
@@ -65,6 +96,7 @@ impl Doorbell {
 #[expect(clippy::cast_possible_truncation, reason = "at most 900")]
 fn entry(ring: &Ring, id: usize, delay: f64) -> Result<SendMessageBatchRequestEntry, Box<dyn Error + Send + Sync>> {
     let entry = SendMessageBatchRequestEntry::builder().id(id.to_string()).delay_seconds(delay as i32);
-    let group = format!("{}.{}", ring.third_party, ring.environment);
+    let (party, environment) = ring.place();
+    let group = format!("{party}.{environment}");
     Ok(entry.message_group_id(group).message_body(serde_json::to_string(ring)?).build()?)
 }

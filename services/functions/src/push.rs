@@ -3,8 +3,9 @@
 //! A message is claimed in the table before anybody may see it, so that two rings are one push. What follows from the
 //! attempt is recorded there, and a retry rings again when it is due. Should a ring be lost, the sweeper rings.
 
+mod backlog;
 mod endpoints;
-mod pace;
+mod turns;
 
 use std::{error::Error, sync::Arc};
 
@@ -13,23 +14,23 @@ use event_schema::{
     id::{DeliveryId, Environment, PartyId},
     message,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use marketplace_core::{
     command::{
         Refusal,
-        push::{CLAIM, Claim, Postpone, conclude},
+        push::{Claim, conclude},
     },
     delivery::{DeliverySettings, PushSettings},
     offer::{Offer, message_id},
     party::{Party, PartyCommand},
     ports::{Clock, PartyStore as _, Push, PushReport, Randomness, RequestStore as _, StoreError, Urgency},
 };
-use platform_aws::{Aws, table::Table};
+use platform_aws::{Aws, gate::Gates};
 use serde::Deserialize;
 
-use self::{endpoints::Endpoints, pace::Pace};
+use self::{endpoints::Endpoints, turns::Turns};
 use crate::{
-    doorbell::{Doorbell, Ring},
+    doorbell::{Doorbell, OfferRing, Ring},
     sqs::{self, Failure},
 };
 
@@ -37,8 +38,8 @@ use crate::{
 pub struct Deps<P: Push> {
     /// Offers and parties.
     pub store: Aws,
-    /// Where parties' rates are counted.
-    pub table: Table,
+    /// Where parties' rates are kept.
+    pub gates: Gates,
     /// Makes attempts.
     pub push: P,
     /// For retries.
@@ -54,13 +55,13 @@ impl<P: Push> Deps<P> {
     /// All of it.
     pub fn new(
         store: Aws,
-        table: Table,
+        gates: Gates,
         push: P,
         doorbell: Doorbell,
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
     ) -> Self {
-        Self { store, table, push, doorbell, clock, randomness, endpoints: Endpoints::default() }
+        Self { store, gates, push, doorbell, clock, randomness, endpoints: Endpoints::default() }
     }
 }
 
@@ -71,11 +72,15 @@ struct NoRequest;
 
 /// Handles a batch of rings.
 pub async fn handle<P: Push>(batch: &SqsEvent, deps: &Deps<P>) -> SqsBatchResponse {
-    let rings = batch.records.iter().filter_map(|message| ring(message).ok());
-    let pace = Pace::new(deps.table.clone(), rings);
+    let turns = Turns::new(batch.records.iter().filter_map(|message| ring(message).ok()));
     sqs::handle(batch, |message| {
-        let pace = &pace;
-        async move { answer(&ring(message)?, pace, deps).await }
+        let turns = &turns;
+        async move {
+            match ring(message)? {
+                Ring::Offer(ring) => answer(&ring, turns, deps).await,
+                Ring::Backlog(ring) => backlog::lead(&ring, deps).await,
+            }
+        }
     })
     .await
 }
@@ -102,11 +107,11 @@ fn ring(message: &SqsMessage) -> Result<Ring, Failure> {
         return Ok(ring);
     }
     let Delivery { detail: Detail { delivery_id, third_party, environment } } = serde_json::from_str(text)?;
-    Ok(Ring { delivery_id, third_party, environment })
+    Ok(Ring::Offer(OfferRing { delivery_id, third_party, environment }))
 }
 
-/// Pushes what is due, if anything is.
-async fn answer<P: Push>(ring: &Ring, pace: &Pace, deps: &Deps<P>) -> Result<(), Failure> {
+/// Pushes what is due, if anything is, and there is a turn for it.
+async fn answer<P: Push>(ring: &OfferRing, turns: &Turns, deps: &Deps<P>) -> Result<(), Failure> {
     let Some(party) = deps.store.party(&ring.third_party).await? else {
         return Err(NoRequest.into());
     };
@@ -114,19 +119,24 @@ async fn answer<P: Push>(ring: &Ring, pace: &Pace, deps: &Deps<P>) -> Result<(),
         // It waits in the inbox, or until the party is resumed.
         return Ok(());
     };
-    let claim = Claim { delivery_id: ring.delivery_id, at: deps.clock.now() };
-    let claimed_until = claim.at + CLAIM;
+    if turns.take(ring, push, deps).await? {
+        push_due(ring.delivery_id, push, deps).await?;
+    }
+    Ok(())
+}
+
+/// Claims an offer's message and makes an attempt, if it is due and nobody else has it. A retry rings again.
+async fn push_due<P: Push>(delivery_id: DeliveryId, push: &PushSettings, deps: &Deps<P>) -> Result<(), Failure> {
+    let claim = Claim { delivery_id, at: deps.clock.now() };
     let Some(offer) = deps.store.apply(claim, Urgency::Ours, None).await? else {
         return Ok(());
     };
-    let wait = pace.wait(&ring.third_party, ring.environment, push.rate_limit_per_second, deps.clock.now()).await?;
-    if let Some(wait) = wait {
-        return postpone(ring, claimed_until, wait, deps).await;
-    }
-    match attempt(&offer, push, deps).await? {
-        Some(due) => ring_again(ring, due, deps).await,
-        None => Ok(()),
-    }
+    let Some(due) = attempt(&offer, push, deps).await? else {
+        return Ok(());
+    };
+    let Offer { party: third_party, environment, .. } = offer;
+    ring_again(Ring::Offer(OfferRing { delivery_id, third_party, environment }), due, deps).await;
+    Ok(())
 }
 
 /// How pushes to this environment are made; none when none are.
@@ -199,28 +209,11 @@ async fn pause_environment<P: Push>(offer: &Offer, push: &PushSettings, deps: &D
     }
 }
 
-/// The party's rate is used up: the message is due when its turn comes.
-async fn postpone<P: Push>(
-    ring: &Ring,
-    claimed_until: Timestamp,
-    wait: SignedDuration,
-    deps: &Deps<P>,
-) -> Result<(), Failure> {
-    let at = deps.clock.now();
-    let due = at.saturating_add(wait)?;
-    let postpone = Postpone { delivery_id: ring.delivery_id, claimed_until, due, at };
-    if deps.store.apply(postpone, Urgency::Ours, None).await? {
-        ring_again(ring, due, deps).await?;
-    }
-    Ok(())
-}
-
-/// The table says when the message is due; without this ring it would be a little late.
-async fn ring_again<P: Push>(ring: &Ring, due: Timestamp, deps: &Deps<P>) -> Result<(), Failure> {
+/// The table says what is due; without this ring it would be a little late.
+async fn ring_again<P: Push>(ring: Ring, due: Timestamp, deps: &Deps<P>) {
     let wait = due.duration_since(deps.clock.now());
     let delay = std::time::Duration::try_from(wait).unwrap_or_default();
-    if let Err(error) = deps.doorbell.ring(std::slice::from_ref(ring), delay).await {
+    if let Err(error) = deps.doorbell.ring(&[ring], delay).await {
         tracing::warn!(error = &error as &dyn Error, "the sweeper has to ring");
     }
-    Ok(())
 }

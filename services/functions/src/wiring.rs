@@ -7,6 +7,7 @@ use event_schema::names;
 use marketplace_core::ports::{Clock, Randomness};
 use platform_aws::{
     Aws,
+    gate::Gates,
     managed::{Managed, Place, Spread},
     notices::AwsNotices,
     outbox::Outbox,
@@ -140,7 +141,8 @@ pub async fn sender(config: &config::Sender) -> Result<push::Deps<Sender>, Failu
     let parts = Parts::load(&config.table).await?;
     let settings = SenderConfig { allow_private: config.allow_private_endpoints, ..SenderConfig::default() };
     let (store, doorbell) = (parts.store(&config.secrets_key), parts.doorbell(&config.doorbell));
-    Ok(push::Deps::new(store, parts.table, Sender::new(&settings)?, doorbell, parts.clock, parts.randomness))
+    let (gates, sender) = (Gates::new(parts.table), Sender::new(&settings)?);
+    Ok(push::Deps::new(store, gates, sender, doorbell, parts.clock, parts.randomness))
 }
 
 /// `outbox-publisher`.

@@ -15,6 +15,7 @@ pub mod fact;
 pub mod intake;
 pub mod lifecycle;
 pub mod offer;
+pub mod pace;
 pub mod party;
 pub mod pattern;
 pub mod ports;

@@ -7,6 +7,7 @@
 
 mod dead_letters;
 mod endpoint_tests;
+pub mod gate;
 mod idempotency;
 mod inbox;
 pub mod item;

@@ -26,7 +26,7 @@ pub use self::{
     patience::Patience,
     query::{Index, Page, Query, Range},
     spec::TTL_ATTRIBUTE,
-    write::{Condition, Write},
+    write::{Condition, Update, Write},
 };
 use crate::item::{Item, Key};
 

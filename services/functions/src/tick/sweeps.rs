@@ -14,16 +14,13 @@ use marketplace_core::{
 
 use super::Deps;
 use crate::{
-    doorbell::Ring,
+    doorbell::{BacklogRing, Ring},
     sqs::Failure,
     telemetry::{Metric, Unit},
 };
 
 /// Rows younger than this are still the stream's, and rings still the doorbell's.
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
-
-/// Most rings for one party's environment in a minute: what is overdue then is rung for in the next.
-const MOST_RINGS: usize = 100;
 
 /// Most offers of one inbox that expire in an hour.
 const MOST_EXPIRED: usize = 200;
@@ -45,7 +42,7 @@ pub(super) async fn outbox(deps: &Deps) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Rings for every push that is overdue.
+/// Rings for every party's environment to which pushes are overdue.
 pub(super) async fn overdue(deps: &Deps) -> Result<(), Failure> {
     let before = deps.clock.now() - GRACE;
     let pushed = |party: &Party, environment| {
@@ -56,19 +53,18 @@ pub(super) async fn overdue(deps: &Deps) -> Result<(), Failure> {
     stream::iter(places.into_iter().map(ring)).buffer_unordered(AT_ONCE).try_collect().await
 }
 
-/// Rings for every push to a party's environment that has been due since before this time.
+/// Rings for a party's environment if a push to it has been due since before this time.
 pub(crate) async fn ring(
     third_party: &PartyId,
     environment: Environment,
     before: Timestamp,
     deps: &Deps,
 ) -> Result<(), Failure> {
-    let overdue = deps.store.overdue(third_party, environment, before, MOST_RINGS).await?;
-    let ring = |delivery_id| Ring { delivery_id, third_party: third_party.clone(), environment };
-    let rings: Vec<Ring> = overdue.into_iter().map(ring).collect();
-    if !rings.is_empty() {
-        tracing::info!(party.id = %third_party, %environment, rings = rings.len(), "rung for what is overdue");
-        deps.doorbell.ring(&rings, Duration::ZERO).await?;
+    let overdue = deps.store.overdue(third_party, environment, before, 1).await?;
+    if !overdue.is_empty() {
+        tracing::info!(party.id = %third_party, %environment, "rung for what is overdue");
+        let ring = BacklogRing { third_party: third_party.clone(), environment, lease: None };
+        deps.doorbell.ring(&[Ring::Backlog(ring)], Duration::ZERO).await?;
     }
     Ok(())
 }

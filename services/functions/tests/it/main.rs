@@ -9,6 +9,8 @@ mod notify;
 mod payload;
 mod publish;
 mod push;
+mod queue;
+mod rate;
 mod record;
 mod router;
 mod tick;

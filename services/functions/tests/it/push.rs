@@ -5,14 +5,15 @@ use event_schema::{
     names,
 };
 use functions::{
-    doorbell::{Doorbell, Ring},
+    doorbell::{Doorbell, OfferRing, Ring},
     push::{self, Deps},
 };
 use marketplace_core::{
     lifecycle::OfferState,
     party::{PartyCommand, PartyState},
-    ports::{Clock as _, PartyStore as _},
+    ports::PartyStore as _,
 };
+use platform_aws::gate::Gates;
 use serde_json::{Value, json};
 use tests::{PartyServer, Reply};
 use webhook_sender::{Sender, SenderConfig};
@@ -24,21 +25,21 @@ use crate::{
 
 const BATCH: &str = "AmazonSQS.SendMessageBatch";
 
-fn deps(world: &World) -> Deps<Sender> {
+pub(crate) fn deps(world: &World) -> Deps<Sender> {
     let parts = world.parts();
     let sender = Sender::new(&SenderConfig { allow_private: true, ..SenderConfig::default() }).unwrap();
     let doorbell = Doorbell::new(aws_sdk_sqs::Client::new(world.config()), "https://sqs.example/doorbell");
-    Deps::new(world.store.clone(), parts.table, sender, doorbell, parts.clock, parts.randomness)
+    Deps::new(world.store.clone(), Gates::new(parts.table), sender, doorbell, parts.clock, parts.randomness)
 }
 
 /// A delivery's event, as much of it as there is to a doorbell.
-fn rings(delivery: DeliveryId, party: &str) -> String {
+pub(crate) fn rings(delivery: DeliveryId, party: &str) -> String {
     let detail = json!({ "delivery_id": delivery, "3rdparty": party, "environment": "prod", "message": {} });
     event(names::SOURCE_ROUTER, names::DELIVERY, &detail)
 }
 
 fn ring(delivery: DeliveryId, party: &str) -> Ring {
-    Ring { delivery_id: delivery, third_party: id(party), environment: Environment::Prod }
+    Ring::Offer(OfferRing { delivery_id: delivery, third_party: id(party), environment: Environment::Prod })
 }
 
 /// The rings that were sent: what each says, and its delay in seconds.
@@ -89,34 +90,6 @@ async fn a_retry_rings_when_it_is_due() {
     assert_eq!(endpoint.received().len(), 2);
     let offer = world.offer(delivery).await;
     assert_eq!((offer.state, offer.attempts), (OfferState::Delivered, 2));
-}
-
-#[tokio::test]
-async fn a_partys_rate_is_kept_and_the_rest_comes_in_turn() {
-    let world = World::new().await;
-    let endpoint = PartyServer::always(Reply::status(204)).await;
-    let limit = json!({ "rate_limit_per_second": 2 });
-    world.join("books", &pushed_to(&endpoint.url("/hook"), &limit)).await;
-    let mut events = vec![];
-    for _ in 0..5 {
-        events.push(rings(world.offered("books", false).await, "books"));
-    }
-    let events: Vec<_> = events.iter().map(String::as_str).collect();
-    let deps = deps(&world);
-    push::handle(&sqs(&events), &deps).await;
-    assert_eq!(endpoint.received().len(), 2);
-    let mut waiting = rung(&world);
-    waiting.sort_by_key(|(_, delay)| *delay);
-    assert_eq!(waiting.len(), 3);
-    for (ring, delay) in waiting {
-        assert!((1..=3).contains(&delay), "{delay}");
-        let message = world.offer(ring.delivery_id).await.message.unwrap();
-        assert!(message.next_attempt_at.unwrap() > world.clock.now(), "the table says so, too");
-        assert_eq!(message.available_at, world.clock.now(), "and the inbox may have it");
-        let early = push::handle(&sqs(&[&serde_json::to_string(&ring).unwrap()]), &deps).await;
-        assert!(failed(&early).is_empty());
-    }
-    assert_eq!(endpoint.received().len(), 2);
 }
 
 #[tokio::test]

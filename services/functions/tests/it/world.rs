@@ -38,6 +38,11 @@ impl Hands {
     pub(crate) fn pass(&self, seconds: i64) {
         *self.0.lock().unwrap() += SignedDuration::from_secs(seconds);
     }
+
+    pub(crate) fn pass_until(&self, time: Timestamp) {
+        let mut now = self.0.lock().unwrap();
+        *now = time.max(*now);
+    }
 }
 
 pub(crate) struct World {

@@ -2,7 +2,6 @@
 
 mod conclude;
 mod handover;
-mod postpone;
 
 use event_schema::{
     delivery_result::Via,
@@ -19,7 +18,7 @@ use crate::{
     request::Aggregate,
 };
 
-pub use self::{conclude::conclude, handover::RecordHandover, postpone::Postpone};
+pub use self::{conclude::conclude, handover::RecordHandover};
 
 /// How long a claim keeps a message from everybody else: longer than an attempt can take.
 pub const CLAIM: SignedDuration = SignedDuration::from_secs(15);

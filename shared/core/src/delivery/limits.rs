@@ -54,6 +54,9 @@ impl From<MaxAge> for i64 {
 pub struct RateLimit(f64);
 
 impl RateLimit {
+    /// What holds on AWS while the party has set none (DESIGN section 6).
+    pub const UNSET_ON_AWS: Self = Self(300.0);
+
     /// Attempts a second; finite and positive.
     #[must_use]
     pub fn per_second(self) -> f64 {

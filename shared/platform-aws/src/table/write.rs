@@ -5,7 +5,6 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ConditionCheck, Delete, Put, ReturnValue, TransactWriteItem},
 };
 use futures::TryFutureExt as _;
-use jiff::Timestamp;
 use uuid::Builder;
 
 use super::{
@@ -13,9 +12,6 @@ use super::{
     error::{classified, classified_transaction},
 };
 use crate::item::{Attributes, EXPIRES_AT, Item, Key, PK, REVISION};
-
-/// The attribute of a counter.
-const COUNT: &str = "counted";
 
 /// What has to be so for a write to be made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -129,6 +125,28 @@ impl Write {
     }
 }
 
+/// A change of some attributes of a row, in DynamoDB's words.
+#[derive(Clone, Debug)]
+pub struct Update {
+    expression: String,
+    condition: String,
+    values: Attributes,
+}
+
+impl Update {
+    /// Makes this change when this is so.
+    pub fn new(expression: impl Into<String>, condition: impl Into<String>) -> Self {
+        Self { expression: expression.into(), condition: condition.into(), values: Attributes::new() }
+    }
+
+    /// The number that this name, which begins with a colon, stands for.
+    #[must_use]
+    pub fn number(mut self, name: &str, number: u64) -> Self {
+        self.values.insert(name.to_owned(), AttributeValue::N(number.to_string()));
+        self
+    }
+}
+
 impl Table {
     /// Makes these writes together or none of them. They carry a token: when the answer is lost they are asked for
     /// again with the same one, and made once (DynamoDB keeps tokens for ten minutes).
@@ -192,22 +210,19 @@ impl Table {
         }
     }
 
-    /// Adds to a counter that may be forgotten after this time, and answers what it is now. A counter that is not there
-    /// is 0. When an answer is lost, the same may be added twice.
+    /// Changes attributes of a row, or makes it, and answers what it is now. When an answer is lost and it is asked for
+    /// again, the change may be made twice, or meet itself as its condition.
     ///
     /// # Errors
-    /// [`TableError::Busy`] or [`TableError::Unexpected`].
-    pub async fn add(&self, key: &Key, number: u64, expires: Timestamp) -> Result<u64, TableError> {
-        let value = |number: String| AttributeValue::N(number);
-        let add = || {
-            let add = self.client.update_item().table_name(&*self.name).set_key(Some(key.attributes()));
-            let add = add.update_expression(format!("ADD {COUNT} :number SET {EXPIRES_AT} = :expires"));
-            let add = add.expression_attribute_values(":number", value(number.to_string()));
-            let add = add.expression_attribute_values(":expires", value((expires.as_second() + 1).to_string()));
-            add.return_values(ReturnValue::UpdatedNew).send().map_err(classified)
+    /// [`TableError::Conflict`] when the condition does not hold, [`TableError::Busy`] or [`TableError::Unexpected`].
+    pub async fn update(&self, key: &Key, change: &Update) -> Result<Item, TableError> {
+        let update = || {
+            let update = self.client.update_item().table_name(&*self.name).set_key(Some(key.attributes()));
+            let update = update.update_expression(&change.expression).condition_expression(&change.condition);
+            let update = update.set_expression_attribute_values(Some(change.values.clone()));
+            update.return_values(ReturnValue::AllNew).send().map_err(classified)
         };
-        let counted = self.patiently(add).await?.attributes.unwrap_or_default();
-        Ok(Item::from(counted).get_number(COUNT)?)
+        Ok(Item::from(self.patiently(update).await?.attributes.unwrap_or_default()))
     }
 
     fn token(&self) -> String {

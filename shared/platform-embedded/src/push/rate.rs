@@ -1,31 +1,34 @@
-//! Keeping a party's rate: pushes are spaced evenly, with a small burst, never more than the party allows.
+//! Keeping a party's rate in one worker's hands.
 
 use std::time::Duration;
 
-use marketplace_core::delivery::RateLimit;
+use marketplace_core::{delivery::RateLimit, pace::Spacing};
 use tokio::time::Instant;
 
-/// How far ahead of an even spacing pushes may run, so that timers' coarseness costs no throughput.
-const BURST: Duration = Duration::from_millis(20);
+/// How far ahead of an even spacing pushes may run, so that timers' coarseness costs no throughput: of a second's pushes
+/// less than the twentieth that a rate may be off by.
+const AHEAD: Duration = Duration::from_millis(40);
 
-/// The generic cell rate algorithm (ITU-T I.371): one theoretical arrival time instead of a bucket.
-#[derive(Debug, Default)]
+/// When the next push is made, if all are spaced evenly.
+#[derive(Debug)]
 pub(crate) struct Pace {
-    next: Option<Instant>,
+    start: Instant,
+    next: Duration,
 }
 
 impl Pace {
+    pub(crate) fn new(start: Instant) -> Self {
+        Self { start, next: Duration::ZERO }
+    }
+
     /// Takes a turn if one is free now, else tells when the next one is.
     pub(crate) fn take(&mut self, limit: Option<RateLimit>, now: Instant) -> Result<(), Instant> {
         let Some(limit) = limit else {
             return Ok(());
         };
-        let next = self.next.map_or(now, |next| next.max(now));
-        if let Some(wait) = next.checked_duration_since(now + BURST).filter(|wait| !wait.is_zero()) {
-            return Err(now + wait);
-        }
-        self.next = Some(next + Duration::from_secs_f64(1.0 / limit.per_second()));
-        Ok(())
+        let turns = Spacing::of(limit, AHEAD).take(self.next, now - self.start, Duration::ZERO, 1);
+        self.next = turns.next;
+        if turns.granted == 0 { Err(self.start + turns.free_at) } else { Ok(()) }
     }
 }
 
@@ -33,26 +36,22 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_minute_of_turns_is_within_five_per_cent_of_the_limit() {
-        let limit = RateLimit::try_from(50.0).ok();
-        let mut pace = Pace::default();
+    #[test]
+    fn turns_are_taken_at_the_rate_and_a_wait_says_until_when() {
+        let limit = RateLimit::try_from(20.0).ok();
         let start = Instant::now();
-        let mut now = start;
-        let mut taken = 0_u32;
-        while now < start + Duration::from_secs(60) {
-            match pace.take(limit, now) {
-                Ok(()) => taken += 1,
-                Err(next) => now = next,
-            }
-        }
-        assert!((2_850..=3_150).contains(&taken), "{taken}");
+        let mut pace = Pace::new(start);
+        let after = |millis| start + Duration::from_millis(millis);
+        assert_eq!(pace.take(limit, after(1_000)), Ok(()));
+        assert_eq!(pace.take(limit, after(1_000)), Err(after(1_010)));
+        assert_eq!(pace.take(limit, after(1_010)), Ok(()));
+        assert_eq!(pace.take(limit, after(1_020)), Err(after(1_060)));
     }
 
-    #[tokio::test]
-    async fn no_limit_is_no_wait() {
-        let mut pace = Pace::default();
+    #[test]
+    fn no_limit_is_no_wait() {
         let now = Instant::now();
+        let mut pace = Pace::new(now);
         assert!((0..10_000).all(|_| pace.take(None, now).is_ok()));
     }
 }

@@ -68,7 +68,7 @@ impl<P: Push> Worker<P> {
             queue,
             stopped,
             settings: None,
-            pace: Pace::default(),
+            pace: Pace::new(Instant::now()),
             next_due: None,
             in_flight: FuturesUnordered::new(),
             claiming: FuturesUnordered::new(),

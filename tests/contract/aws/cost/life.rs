@@ -38,6 +38,7 @@ use marketplace_core::{
 };
 use platform_aws::{
     Aws,
+    gate::Gates,
     outbox::{Outbox, Row},
     table::{Query, Range, Table},
 };
@@ -227,7 +228,7 @@ impl Life {
             ),
             sender: functions::push::Deps::new(
                 store.clone(),
-                table(&config),
+                Gates::new(table(&config)),
                 Endpoint,
                 Doorbell::new(aws_sdk_sqs::Client::new(&config), "https://sqs.example/doorbell"),
                 Arc::new(StoryClock),

@@ -1,0 +1,123 @@
+//! Whoever leads a party's backlog pushes what is due, oldest first, as far as the party's rate goes, and rings for the
+//! next turn of the lead, until nothing is due any more.
+
+use std::{error::Error, time::Duration};
+
+use event_schema::id::{DeliveryId, Environment, PartyId};
+use futures::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use marketplace_core::{
+    delivery::PushSettings,
+    ports::{PartyStore as _, Push},
+};
+use platform_aws::gate::{Lead, spacing};
+use tokio::time::Instant;
+
+use super::{Deps, push_due, pushed_to, ring_again};
+use crate::{
+    doorbell::{BacklogRing, Ring},
+    sqs::Failure,
+};
+
+/// Most messages that are looked at in one turn of the lead.
+const MOST: usize = 512;
+
+/// Attempts at the same time.
+const AT_ONCE: usize = 64;
+
+/// No attempt of a turn begins later than this; a function ends after 30 s, and an attempt takes up to 5.
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// By how much the index of what is due may lag behind the table.
+const LAG: SignedDuration = SignedDuration::from_secs(2);
+
+/// What is due now is in the index before this much later.
+const MOMENT: SignedDuration = SignedDuration::from_micros(1);
+
+type Place<'a> = (&'a PartyId, Environment);
+
+/// A turn of the lead.
+pub(super) async fn lead<P: Push>(ring: &BacklogRing, deps: &Deps<P>) -> Result<(), Failure> {
+    let place = (&ring.third_party, ring.environment);
+    let party = deps.store.party(place.0).await?;
+    let Some(push) = party.as_deref().and_then(|party| pushed_to(party, place.1)) else {
+        return end(place, ring.lease, deps).await;
+    };
+    match turns(ring, push, deps).await? {
+        Turn::Elsewhere => Ok(()),
+        Turn::Nothing => end(place, ring.lease, deps).await,
+        Turn::Due { granted, left, lead } => {
+            push_all(&granted, push, deps).await;
+            if !left {
+                return end(place, Some(lead.lease), deps).await;
+            }
+            again(place, Some(lead.lease), lead.at, deps).await;
+            Ok(())
+        }
+    }
+}
+
+/// What there is to do for whoever comes to lead.
+enum Turn {
+    /// Nothing: somebody else leads.
+    Elsewhere,
+    /// Nothing is due.
+    Nothing,
+    /// So many messages, in their order.
+    Due {
+        granted: Vec<DeliveryId>,
+        /// Whether more is due than that.
+        left: bool,
+        lead: Lead,
+    },
+}
+
+async fn turns<P: Push>(ring: &BacklogRing, push: &PushSettings, deps: &Deps<P>) -> Result<Turn, Failure> {
+    let place = (&ring.third_party, ring.environment);
+    let spacing = spacing(push.rate_limit_per_second);
+    loop {
+        let now = deps.clock.now();
+        let Some(standing) = deps.gates.standing(place, ring.lease, now).await? else {
+            return Ok(Turn::Elsewhere);
+        };
+        let mut due = deps.store.overdue(place.0, place.1, now.saturating_add(MOMENT)?, MOST).await?;
+        if due.is_empty() {
+            return Ok(Turn::Nothing);
+        }
+        if let Some((granted, lead)) = deps.gates.lead(place, standing, spacing, due.len() as u64, now).await? {
+            let granted = usize::try_from(granted).unwrap_or(usize::MAX);
+            let left = due.len() == MOST || granted < due.len();
+            due.truncate(granted);
+            return Ok(Turn::Due { granted: due, left, lead });
+        }
+    }
+}
+
+/// A push that could not be made or recorded stays due, and holds up no other.
+async fn push_all<P: Push>(granted: &[DeliveryId], push: &PushSettings, deps: &Deps<P>) {
+    let began = Instant::now();
+    let attempt = |delivery: DeliveryId| async move {
+        if began.elapsed() < LONGEST
+            && let Err(error) = push_due(delivery, push, deps).await
+        {
+            tracing::error!(delivery.id = %delivery, error = &*error as &dyn Error, "a push was not made");
+        }
+    };
+    stream::iter(granted.iter().copied().map(attempt)).buffer_unordered(AT_ONCE).collect::<()>().await;
+}
+
+/// Gives the lead back. What became due while there was a backlog was left to it, and may not be in the index yet, so
+/// somebody looks once more.
+async fn end<P: Push>(place: Place<'_>, lease: Option<u64>, deps: &Deps<P>) -> Result<(), Failure> {
+    if let Some(lease) = lease
+        && deps.gates.end(place, lease).await?
+    {
+        again(place, None, deps.clock.now().saturating_add(LAG)?, deps).await;
+    }
+    Ok(())
+}
+
+async fn again<P: Push>(place: Place<'_>, lease: Option<u64>, at: Timestamp, deps: &Deps<P>) {
+    let ring = BacklogRing { third_party: place.0.clone(), environment: place.1, lease };
+    ring_again(Ring::Backlog(ring), at, deps).await;
+}
