@@ -200,8 +200,10 @@ impl World {
         let ask = reqwest::Client::new().post(self.engine.url()).header("x-amz-target", "DynamoDB_20120810.Query");
         let ask = ask.header("content-type", "application/x-amz-json-1.0").body(question.to_string());
         // The engine looks whether a call is signed, and not by whom.
-        let ask = ask.header("authorization", "AWS4-HMAC-SHA256 Credential=a/b/c/dynamodb/aws4_request, Signature=0");
-        let mut answer: Value = ask.send().await?.json().await?;
+        let signed =
+            "AWS4-HMAC-SHA256 Credential=a/20260101/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00";
+        let ask = ask.header("authorization", signed).header("x-amz-date", "20260101T000000Z");
+        let mut answer: Value = ask.send().await?.error_for_status()?.json().await?;
         Ok(answer["Items"][0].take())
     }
 
