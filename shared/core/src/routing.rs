@@ -1,8 +1,9 @@
 //! Who may see a request: addressed or filtered, always within scope, never across environments.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use event_schema::id::{Environment, PartyId};
+use foldhash::HashMap;
 
 use crate::{
     party::Party,
@@ -38,9 +39,12 @@ impl RoutingTable {
     /// Takes over a party's new value.
     pub fn set(&mut self, version: u64, party: Arc<Party>) {
         self.version = version;
+        let known = self.parties.contains_key(&party.id);
         for environment in Environment::ALL {
             let index = &mut self.filters[environment as usize];
-            index.remove(&party.id);
+            if known {
+                index.remove(&party.id);
+            }
             if let Some(filter) =
                 party.takes_offers(environment).then_some(()).and(party.environment(environment).filter.as_ref())
             {

@@ -21,10 +21,11 @@ mod rows;
 mod texts;
 mod thresholds;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::group::Leaf;
 use super::{Fields, Pattern};
@@ -71,12 +72,12 @@ struct RowOf {
 impl<K> Default for PatternIndex<K> {
     fn default() -> Self {
         Self {
-            slots: HashMap::new(),
+            slots: HashMap::default(),
             entries: Vec::new(),
             free_entries: Vec::new(),
             rows: Vec::new(),
             free_rows: Vec::new(),
-            names: HashMap::new(),
+            names: HashMap::default(),
             fields: Vec::new(),
             free_fields: Vec::new(),
             common: Vec::new(),

@@ -64,7 +64,7 @@ struct StoredEnvironment {
     filter: Option<Pattern>,
     /// None for those that poll. Not [`DeliverySettings`], whose tag would have everything read twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    push: Option<PushSettings<Withheld>>,
+    push: Option<Box<PushSettings<Withheld>>>,
     #[serde(default, skip_serializing_if = "not")]
     route: bool,
 }
@@ -92,7 +92,7 @@ impl Stored {
             paused: settings.paused.clone(),
             filter: settings.filter.clone(),
             push: match settings.delivery.masked() {
-                DeliverySettings::Push(push) => Some(push),
+                DeliverySettings::Push(push) => Some(Box::new(push)),
                 DeliverySettings::Poll => None,
             },
             route: settings.route,
@@ -111,7 +111,7 @@ impl Stored {
     /// The party with its secrets.
     pub(crate) fn with(self, secrets: &AllSecrets) -> Result<Party, JoinError> {
         let of = |environment: Environment| {
-            let push = self.environments[environment as usize].push.clone();
+            let push = self.environments[environment as usize].push.as_deref().cloned();
             push.map_or(DeliverySettings::Poll, DeliverySettings::Push).join(&secrets[environment as usize])
         };
         let deliveries = [of(Environment::Prod)?, of(Environment::Test)?, of(Environment::Dev)?];

@@ -1,8 +1,9 @@
 //! Putting rows in and taking them out again, leaving nothing behind.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, Hash};
+
+use foldhash::HashMap;
 
 use super::super::condition::Condition;
 use super::rows::{Row, RowSet};
@@ -42,7 +43,7 @@ pub(super) fn change_at<K: Eq + Hash>(sets: &mut HashMap<K, RowSet>, key: K, cha
 
 /// Changes the set of a condition in the list under a key; both exist only while they have rows.
 pub(super) fn change_in<K: Eq + Hash, S: BuildHasher>(
-    lists: &mut HashMap<K, Vec<(Condition, RowSet)>, S>,
+    lists: &mut std::collections::HashMap<K, Vec<(Condition, RowSet)>, S>,
     key: K,
     condition: &Condition,
     change: Change,
@@ -75,7 +76,7 @@ pub(super) fn change_in<K: Eq + Hash, S: BuildHasher>(
 }
 
 /// Roughly the memory behind a map of lists, in bytes.
-pub(super) fn listed_bytes<K, S>(lists: &HashMap<K, Vec<(Condition, RowSet)>, S>) -> usize {
+pub(super) fn listed_bytes<K, S>(lists: &std::collections::HashMap<K, Vec<(Condition, RowSet)>, S>) -> usize {
     let table = lists.capacity() * size_of::<(K, Vec<(Condition, RowSet)>)>();
     let list = |list: &Vec<(Condition, RowSet)>| {
         let sets: usize = list.iter().map(|(_, rows)| rows.heap_bytes()).sum();
@@ -100,8 +101,8 @@ mod tests {
     #[test]
     fn what_was_put_in_and_taken_out_leaves_nothing_behind() {
         let condition = |text: &str| Condition::Equals(Literal::Text(text.into()));
-        let mut sets = HashMap::new();
-        let mut lists = HashMap::new();
+        let mut sets = HashMap::default();
+        let mut lists = HashMap::default();
         for change in [Change::Insert, Change::Remove, Change::Remove] {
             for row in 0..5 {
                 change_at(&mut sets, "key", change, row);

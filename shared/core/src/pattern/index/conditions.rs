@@ -1,7 +1,9 @@
 //! Conditions on one field, found from a value: the rows of every condition that it satisfies.
 
 use core::net::IpAddr;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
 
 use super::super::condition::{Bound, Condition, Interval, Network};
 use super::super::value::{Literal, Number, Scalar};

@@ -1,7 +1,9 @@
 //! Conditions on strings, found from a string: the rows of every condition that it satisfies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasherDefault, Hasher};
+
+use foldhash::HashMap;
 
 use super::super::condition::Condition;
 use super::super::text::{Wildcard, fold_case};
@@ -144,9 +146,9 @@ const GRAM: usize = 3;
 /// one that fewest others contained when it came.
 #[derive(Debug, Default)]
 struct Grams {
-    listed: HashMap<u32, Listed, BuildHasherDefault<GramHasher>>,
+    listed: std::collections::HashMap<u32, Listed, BuildHasherDefault<GramHasher>>,
     /// How many wildcards contain each run, once for each place in them.
-    frequencies: HashMap<u32, u32, BuildHasherDefault<GramHasher>>,
+    frequencies: std::collections::HashMap<u32, u32, BuildHasherDefault<GramHasher>>,
     /// How many runs of each length there are.
     lengths: [usize; GRAM + 1],
 }
