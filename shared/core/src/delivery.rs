@@ -31,12 +31,11 @@ pub use crate::transport::Transport;
 /// and stored in clear text.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "mode", rename_all = "kebab-case")]
-#[expect(clippy::large_enum_variant, reason = "one per party's environment, and nearly all of them push")]
 pub enum DeliverySettings<S = Secret> {
     /// Messages wait in the inbox.
     Poll,
     /// Messages are pushed to the party's endpoint.
-    Push(PushSettings<S>),
+    Push(Box<PushSettings<S>>),
 }
 
 /// Where and how messages are pushed.
@@ -109,7 +108,7 @@ impl DeliverySettings {
     pub fn masked(&self) -> DeliverySettings<Withheld> {
         match self {
             Self::Poll => DeliverySettings::Poll,
-            Self::Push(push) => DeliverySettings::Push(push.with_secrets(|_| Withheld, |_| Withheld)),
+            Self::Push(push) => DeliverySettings::Push(Box::new(push.with_secrets(|_| Withheld, |_| Withheld))),
         }
     }
 
@@ -151,9 +150,9 @@ impl DeliverySettings<Withheld> {
         let mut signing = secrets.signing.iter().cloned();
         Ok(match self {
             Self::Poll => DeliverySettings::Poll,
-            Self::Push(push) => DeliverySettings::Push(
+            Self::Push(push) => DeliverySettings::Push(Box::new(
                 push.with_secrets(|_| secrets.auth.clone().unwrap_or_default(), |_| signing.next().unwrap_or_default()),
-            ),
+            )),
         })
     }
 

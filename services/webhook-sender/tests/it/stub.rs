@@ -189,7 +189,7 @@ pub(crate) fn signed_settings(url: &str, signature: &str) -> PushSettings {
 fn taken(body: Value) -> PushSettings {
     let seed = Seed { bits: [0x5e; 32], at: NOW };
     match resolve(serde_json::from_value(body).unwrap(), None, true, &seed).unwrap() {
-        DeliverySettings::Push(push) => push,
+        DeliverySettings::Push(push) => *push,
         DeliverySettings::Poll => panic!("it is a push"),
     }
 }

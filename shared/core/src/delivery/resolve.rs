@@ -43,10 +43,10 @@ pub fn resolve(
         }
         DeliveryMode::Push => {
             let stored = match stored {
-                Some(DeliverySettings::Push(push)) => Some(push),
+                Some(DeliverySettings::Push(push)) => Some(&**push),
                 Some(DeliverySettings::Poll) | None => None,
             };
-            judge.push(input, stored).map(DeliverySettings::Push)
+            judge.push(input, stored).map(|push| DeliverySettings::Push(Box::new(push)))
         }
     };
     match settings {

@@ -132,7 +132,7 @@ fn parts_that_do_not_belong_together_are_not_joined() {
     assert_eq!(signed.masked().join(&unsigned), Err(JoinError));
     assert_eq!(settings(api_key()).masked().join(&signed.secrets()), Err(JoinError));
     let DeliverySettings::Push(push) = signed.masked() else { panic!("it is pushed to") };
-    assert_eq!(DeliverySettings::Push(push.blank()).masked(), signed.masked());
+    assert_eq!(DeliverySettings::Push(Box::new(push.blank())).masked(), signed.masked());
 }
 
 #[test]

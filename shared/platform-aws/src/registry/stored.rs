@@ -92,7 +92,7 @@ impl Stored {
             paused: settings.paused.clone(),
             filter: settings.filter.clone(),
             push: match settings.delivery.masked() {
-                DeliverySettings::Push(push) => Some(Box::new(push)),
+                DeliverySettings::Push(push) => Some(push),
                 DeliverySettings::Poll => None,
             },
             route: settings.route,
@@ -111,7 +111,7 @@ impl Stored {
     /// The party with its secrets.
     pub(crate) fn with(self, secrets: &AllSecrets) -> Result<Party, JoinError> {
         let of = |environment: Environment| {
-            let push = self.environments[environment as usize].push.as_deref().cloned();
+            let push = self.environments[environment as usize].push.clone();
             push.map_or(DeliverySettings::Poll, DeliverySettings::Push).join(&secrets[environment as usize])
         };
         let deliveries = [of(Environment::Prod)?, of(Environment::Test)?, of(Environment::Dev)?];
@@ -121,7 +121,7 @@ impl Stored {
     /// The party with empty texts for its secrets, for those who never use them.
     pub(crate) fn without_secrets(self) -> Party {
         let blank = |settings: &StoredEnvironment| match &settings.push {
-            Some(push) => DeliverySettings::Push(push.blank()),
+            Some(push) => DeliverySettings::Push(Box::new(push.blank())),
             None => DeliverySettings::Poll,
         };
         let deliveries = self.environments.each_ref().map(blank);

@@ -49,7 +49,7 @@ pub(super) struct Worker<P: Push> {
 /// A party's push settings made ready, for as long as they are the party's.
 pub(super) struct Settings<P: Push> {
     party: Arc<Party>,
-    pub(super) push: PushSettings,
+    pub(super) push: Box<PushSettings>,
     pub(super) endpoint: Arc<P::Endpoint>,
 }
 
