@@ -47,8 +47,11 @@ async fn a_backlog_goes_out_in_its_order_and_at_the_partys_rate() {
     }
     assert_eq!(arrived.len(), 124, "each once, and a fifth of all attempts once more");
 
-    let took = arrived[arrived.len() - 1].0.duration_since(arrived[0].0).as_secs_f64();
-    let share = (arrived.len() - 1) as f64 / PER_SECOND / took;
+    // As long as there is a backlog: after the last message's first attempt, only retries are left to wait for.
+    let newest = offers[offers.len() - 1].to_string();
+    let last = arrived.iter().position(|(_, offer)| *offer == newest).expect("it arrived");
+    let took = arrived[last].0.duration_since(arrived[0].0).as_secs_f64();
+    let share = last as f64 / PER_SECOND / took;
     assert!((0.95..=1.05).contains(&share), "{share}");
     for (first, from) in arrived.iter().enumerate() {
         for (last, to) in arrived.iter().enumerate().skip(first) {
