@@ -42,6 +42,8 @@ mod leavers;
 mod message;
 #[path = "../it/notices.rs"]
 mod notices;
+#[path = "../it/pauses.rs"]
+mod pauses;
 #[path = "../it/phones.rs"]
 mod phones;
 #[path = "../it/push.rs"]

@@ -21,6 +21,7 @@ mod leavers;
 mod message;
 mod notices;
 mod operations;
+mod pauses;
 mod phones;
 mod place;
 mod push;

@@ -12,6 +12,7 @@ mod jwks;
 mod keys;
 mod me;
 mod pattern_field;
+mod pauses;
 pub mod people;
 mod requests;
 mod sessions;
@@ -59,6 +60,7 @@ pub fn routes<S: Store>(deps: Deps<S>) -> Router {
         .merge(health::routes())
         .merge(keys::routes())
         .merge(me::routes())
+        .merge(pauses::routes())
         .merge(requests::routes())
         .merge(signing::routes())
         .merge(test_accounts::routes())

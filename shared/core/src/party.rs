@@ -4,6 +4,7 @@ mod decision;
 mod environment;
 mod keys;
 mod patch;
+mod pause;
 mod refusals;
 mod rotation;
 mod route;
@@ -24,6 +25,7 @@ pub use self::{
     environment::EnvironmentSettings,
     keys::{ApiKey, KeyScope, MOST_KEYS},
     patch::PartyPatch,
+    pause::{LONGEST_REASON, own_reason},
     rotation::SigningRotation,
     route::concerns_routes,
 };
@@ -131,6 +133,8 @@ pub enum PartyCommand {
     RouteMade(Environment, Box<DeliverySettings>),
     /// Pushes to one environment stop, for this reason.
     Pause(Environment, String),
+    /// The party has them go on.
+    Resume(Environment),
     /// A key is added.
     AddKey(ApiKey),
     /// A key stops working.
@@ -168,8 +172,12 @@ impl PartyCommand {
             return Err(disabled());
         }
         let (add_key, revoke_key) = self.keys(known.keys, at)?;
-        if let Self::RotateSigningKey(environment, rotation) = self {
-            rotation.apply(&mut party.environment_mut(*environment).delivery)?;
+        match self {
+            Self::RotateSigningKey(environment, rotation) => {
+                rotation.apply(&mut party.environment_mut(*environment).delivery)?;
+            }
+            Self::Resume(environment) => pause::may_resume(&party, *environment)?,
+            _ => {}
         }
         let mut change = self.alter(&mut party);
         change.1 = revoke_key.map_or(change.1, |key| Some(key.environment));
@@ -204,13 +212,14 @@ impl PartyCommand {
         match self {
             Self::Disable => party.state == PartyState::Disabled,
             Self::Pause(environment, _) => party.environment(*environment).paused.is_some(),
+            Self::Resume(environment) => party.environment(*environment).paused.is_none(),
             Self::RouteMade(environment, made_for) => !route::is_wanted(party, *environment, made_for),
             _ => false,
         }
     }
 
     fn alter(&self, party: &mut Party) -> Alteration {
-        use ThirdPartyChange::{Changed, Disabled, Paused};
+        use ThirdPartyChange::{Changed, Disabled, Paused, Resumed};
         match self {
             Self::Patch(patch) => patch.alter(party),
             Self::SetFilter(environment, filter) => {
@@ -224,7 +233,11 @@ impl PartyCommand {
             }
             Self::Pause(environment, reason) => {
                 party.environment_mut(*environment).paused = Some(reason.clone());
-                (Paused, Some(*environment), vec![reason.clone()])
+                (Paused, Some(*environment), vec!["state".to_owned()])
+            }
+            Self::Resume(environment) => {
+                party.environment_mut(*environment).paused = None;
+                (Resumed, Some(*environment), vec!["state".to_owned()])
             }
             Self::RouteMade(environment, _) => {
                 party.environment_mut(*environment).route = true;

@@ -42,6 +42,8 @@ pub(super) struct PartyChanges {
     #[serde(default, deserialize_with = "given")]
     state: Option<PartyState>,
     #[serde(default, deserialize_with = "given")]
+    open: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
     environment: Option<Environment>,
 }
 
@@ -67,17 +69,26 @@ impl PartyChanges {
         let name = self.name.and_then(|text| note(&mut faults, name(&text)));
         let contact_email = self.contact_email.and_then(|text| note(&mut faults, contact_email(&text)));
         let scope = self.scope.and_then(|raw| note(&mut faults, scope(raw.as_deref())));
-        if self.environment.is_some() && !matches!(self.state, Some(PartyState::Active | PartyState::Paused)) {
-            let rule = "only with `state` `active` or `paused`; a party is disabled as a whole";
-            faults.push(Fault::new("/environment", rule));
-        }
+        faults.extend(self.misplaced_environment());
         if !faults.is_empty() {
             return Err(Problem::invalid(faults));
         }
-        if name.is_none() && contact_email.is_none() && scope.is_none() && self.state.is_none() {
+        let untouched = name.is_none() && contact_email.is_none() && scope.is_none();
+        if untouched && self.state.is_none() && self.open.is_none() {
             return Err(Problem::invalid_field("", "must change something"));
         }
-        Ok(PartyPatch { name, contact_email, scope, state: self.state, environment: self.environment })
+        let Self { state, open, environment, .. } = self;
+        Ok(PartyPatch { name, contact_email, scope, state, open, environment })
+    }
+
+    fn misplaced_environment(&self) -> Option<Fault> {
+        let rule = match (self.environment, self.state, self.open) {
+            (Some(_), Some(PartyState::Disabled), _) => "not with `state` `disabled`: a party is disabled as a whole",
+            (Some(_), None, None) => "only with `state` or `open`",
+            (None, _, Some(_)) => "must be given with `open`",
+            _ => return None,
+        };
+        Some(Fault::new("/environment", rule))
     }
 }
 
@@ -155,6 +166,13 @@ mod tests {
         assert_eq!(pointers(changes(json!({ "state": "disabled", "environment": "test" })).err()), ["/environment"]);
         assert_eq!(pointers(changes(json!({ "name": "a", "environment": "test" })).err()), ["/environment"]);
         assert!(changes(json!({ "state": "paused", "environment": "test" })).is_ok());
+        let closing_as_well = json!({ "state": "disabled", "open": false, "environment": "test" });
+        assert_eq!(pointers(changes(closing_as_well).err()), ["/environment"]);
+        assert_eq!(pointers(changes(json!({ "open": true })).err()), ["/environment"]);
+        assert!(matches!(
+            changes(json!({ "open": false, "environment": "prod" })),
+            Ok(PartyPatch { open: Some(false), environment: Some(Environment::Prod), .. })
+        ));
         assert!(changes(json!({ "state": "disabled" })).is_ok());
     }
 

@@ -88,6 +88,7 @@ async fn every_operation_answers_as_described() {
     watching(&witness).await;
     let party = joining(&witness).await;
     keys(&witness, &party).await;
+    pauses(&witness, &party).await;
     signing(&witness, &party).await;
     let user = people(&witness).await;
     pushes(&witness, &party, &user).await;
@@ -163,6 +164,22 @@ async fn keys(witness: &Witness, party: &Party) {
     let first = listed["items"].as_array().expect("keys").last().expect("the first key")["key_id"].clone();
     let last = witness.call(&party.api, one, &[&text(&first)], None, 409).await;
     assert_eq!(last["current_status"], "last-key");
+}
+
+/// A party has pushes stop and go on, and cannot when it was an operator who paused it.
+async fn pauses(witness: &Witness, party: &Party) {
+    for path in ["/v1/me/pause", "/v1/me/resume"] {
+        let (_, body) = operation("post", path).body_examples()[0];
+        witness.post(&party.api, path, &[], body.clone(), 200).await;
+        witness.get(&party.api, "/v1/me", &[]).await;
+    }
+    let one = (Method::PATCH, "/v1/third-parties/{id}");
+    for (state, open) in [("paused", false), ("active", true)] {
+        let change = json!({ "state": state, "open": open, "environment": "prod" });
+        witness.call(witness.operator(), one.clone(), &[&party.id], Some(change), 200).await;
+        let resumed = if open { 200 } else { 409 };
+        witness.post(&party.api, "/v1/me/resume", &[], json!({}), resumed).await;
+    }
 }
 
 /// A party whose messages are signed has a key rotated and its endpoint tested.

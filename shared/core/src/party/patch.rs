@@ -2,7 +2,7 @@
 
 use event_schema::{id::Environment, third_party::ThirdPartyChange};
 
-use super::{Party, PartyState, decision::Alteration};
+use super::{Party, PartyState, decision::Alteration, pause::OPERATOR, route::OPEN};
 use crate::pattern::Pattern;
 
 /// An operator's change to a party: what is given changes.
@@ -16,7 +16,9 @@ pub struct PartyPatch {
     pub scope: Option<Option<Pattern>>,
     /// A new state, of the whole party or of one environment.
     pub state: Option<PartyState>,
-    /// Restricts `state` to one environment.
+    /// Opens the environment to it, or closes it.
+    pub open: Option<bool>,
+    /// Restricts `state` to one environment; `open` is always about one.
     pub environment: Option<Environment>,
 }
 
@@ -35,6 +37,10 @@ impl PartyPatch {
             party.scope.clone_from(scope);
             fields.push("scope".to_owned());
         }
+        if let (Some(open), Some(environment)) = (self.open, self.environment) {
+            party.environment_mut(environment).open = open;
+            fields.push(OPEN.to_owned());
+        }
         let kind = self.state.map_or(ThirdPartyChange::Changed, |state| self.set_state(party, state, &mut fields));
         (kind, self.environment, fields)
     }
@@ -43,7 +49,7 @@ impl PartyPatch {
         fields.push("state".to_owned());
         match (state, self.environment) {
             (PartyState::Paused, Some(environment)) => {
-                party.environment_mut(environment).paused = Some("operator".to_owned());
+                party.environment_mut(environment).paused = Some(OPERATOR.to_owned());
                 ThirdPartyChange::Paused
             }
             (PartyState::Active, Some(environment)) => {
