@@ -18,6 +18,8 @@ mod aws_client;
 mod backtests;
 #[path = "../it/cancel.rs"]
 mod cancel;
+#[path = "../it/contacts.rs"]
+mod contacts;
 #[path = "../it/crossing.rs"]
 mod crossing;
 #[path = "../it/dead_letters.rs"]

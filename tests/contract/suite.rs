@@ -1,5 +1,6 @@
 //! The rules, each a function of a platform, and the one list of them that every platform runs.
 
+pub(crate) mod contacts;
 pub(crate) mod dead_letters;
 pub(crate) mod endpoint_tests;
 pub(crate) mod events;
@@ -122,6 +123,9 @@ rules! {
         of_keys_given_up_at_the_same_time_one_is_left,
         keys_have_a_bound,
         the_use_of_a_key_is_recorded_to_the_hour,
+    }
+    contacts {
+        a_contact_is_told_of_a_change_once,
     }
     secrets {
         credentials_survive_a_restart,

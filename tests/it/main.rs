@@ -8,6 +8,7 @@ mod backtests;
 mod bad_input;
 mod cancel;
 mod changes;
+mod contacts;
 mod crossing;
 mod dead_letters;
 mod endpoint_tests;

@@ -2,6 +2,7 @@
 
 mod decision;
 mod environment;
+pub mod fields;
 mod keys;
 mod patch;
 mod pause;
@@ -228,8 +229,11 @@ impl PartyCommand {
             }
             Self::SetDelivery(environment, delivery) => {
                 let settings = party.environment_mut(*environment);
+                let elsewhere = !delivery.new_origins(&settings.delivery).is_empty();
                 settings.delivery = (**delivery).clone().replacing(&settings.delivery);
-                (Changed, Some(*environment), vec![route::DELIVERY.to_owned()])
+                let fields = [(true, route::DELIVERY), (elsewhere, fields::ORIGIN)];
+                let fields = fields.into_iter().filter(|(changed, _)| *changed).map(|(_, field)| field.to_owned());
+                (Changed, Some(*environment), fields.collect())
             }
             Self::Pause(environment, reason) => {
                 party.environment_mut(*environment).paused = Some(reason.clone());
@@ -244,8 +248,8 @@ impl PartyCommand {
                 (Changed, Some(*environment), vec!["route".to_owned()])
             }
             Self::RotateSigningKey(environment, _) => (Changed, Some(*environment), vec!["signing_keys".to_owned()]),
-            Self::AddKey(key) => (Changed, Some(key.environment), vec!["keys".to_owned()]),
-            Self::RevokeKey(_) | Self::GiveUpKey(..) => (Changed, None, vec!["keys".to_owned()]),
+            Self::AddKey(key) => (Changed, Some(key.environment), vec![fields::KEYS.to_owned()]),
+            Self::RevokeKey(_) | Self::GiveUpKey(..) => (Changed, None, vec![fields::REVOKED_KEYS.to_owned()]),
             Self::Join(..) | Self::Disable => {
                 party.state = PartyState::Disabled;
                 (Disabled, None, vec![])

@@ -18,6 +18,7 @@ use crate::{
     user::{User, UserPatch},
 };
 
+mod contacts;
 mod dead_letters;
 mod endpoint_tests;
 pub mod identity;
@@ -27,6 +28,7 @@ mod push;
 mod system;
 
 pub use self::{
+    contacts::Contacts,
     dead_letters::{DeadLetterQuery, DeadLetters},
     endpoint_tests::EndpointTests,
     notices::{Notice, NoticeError, Notices, Recipient},
@@ -282,11 +284,19 @@ pub trait UserStore: Clone + Send + Sync + 'static {
 
 /// Everything that the services need of a platform's store.
 pub trait Store:
-    RequestStore + PastRequests + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore
+    RequestStore + PastRequests + Inbox + DeadLetters + PartyStore + Contacts + EndpointTests + UserStore + IdempotencyStore
 {
 }
 
 impl<S> Store for S where
-    S: RequestStore + PastRequests + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore
+    S: RequestStore
+        + PastRequests
+        + Inbox
+        + DeadLetters
+        + PartyStore
+        + Contacts
+        + EndpointTests
+        + UserStore
+        + IdempotencyStore
 {
 }

@@ -6,6 +6,7 @@
 mod backup;
 pub mod bus;
 mod checkpoint;
+mod contacts;
 mod dead_letters;
 mod effects;
 mod endpoint_tests;

@@ -295,5 +295,5 @@ async fn other_events_are_done_and_unreadable_ones_are_dead() {
     assert!(matches!(handle(&event, &world.deps).await, Err(NotifierError::Poison(_))));
     event.detail_type = names::DELIVERY.into();
     let silent = handle(&event, &world.deps).await.unwrap();
-    assert_eq!(silent, Done::Silent(Silence::NotAStatus));
+    assert_eq!(silent, Done::Silent(Silence::NotForPeople));
 }
