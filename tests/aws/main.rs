@@ -54,6 +54,8 @@ mod push;
 mod releases;
 #[path = "../it/routing.rs"]
 mod routing;
+#[path = "../it/sign_up.rs"]
+mod sign_up;
 #[path = "../it/signing.rs"]
 mod signing;
 #[path = "../it/third_parties.rs"]

@@ -13,6 +13,7 @@ pub(crate) mod past;
 pub(crate) mod requests;
 pub(crate) mod rounds;
 pub(crate) mod secrets;
+pub(crate) mod sign_ups;
 pub(crate) mod users;
 pub(crate) mod waiting;
 
@@ -133,6 +134,12 @@ rules! {
         signing_keys_survive_a_restart,
         signing_keys_are_nowhere_in_clear_text,
         of_rotations_at_the_same_time_no_key_is_lost,
+    }
+    sign_ups {
+        who_signs_up_is_stored_and_confirmed_once,
+        of_many_who_sign_up_with_an_id_one_has_it,
+        the_token_of_a_link_is_found_by_its_hash,
+        sign_ups_are_counted_by_client,
     }
     endpoint_tests {
         tests_of_an_endpoint_take_turns,

@@ -28,6 +28,7 @@ mod place;
 mod push;
 mod releases;
 mod routing;
+mod sign_up;
 mod signing;
 mod third_parties;
 mod transports;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use event_schema::{kind::EventKind, status_update::StatusUpdateDetail};
 use marketplace_core::{
     command::notice::RecordNotice,
-    ports::{Clock, Contacts, Notice, Notices, PartyStore, Recipient, RequestStore, Urgency, UserStore},
+    ports::{
+        Clock, Contacts, Notice, Notices, PartyStore, Randomness, Recipient, RequestStore, SignUps, Urgency, UserStore,
+    },
     publish::BusEvent,
     user::User,
 };
@@ -26,6 +28,8 @@ pub struct Deps<S, N> {
     pub notices: N,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Makes the tokens of links.
+    pub randomness: Arc<dyn Randomness>,
     /// What can be configured.
     pub config: Config,
     turns: Turns,
@@ -33,8 +37,8 @@ pub struct Deps<S, N> {
 
 impl<S, N> Deps<S, N> {
     /// All of it.
-    pub fn new(store: S, notices: N, clock: Arc<dyn Clock>, config: Config) -> Self {
-        Self { store, notices, clock, config, turns: Turns::default() }
+    pub fn new(store: S, notices: N, clock: Arc<dyn Clock>, randomness: Arc<dyn Randomness>, config: Config) -> Self {
+        Self { store, notices, clock, randomness, config, turns: Turns::default() }
     }
 
     /// Waits for those who send this notice.
@@ -69,7 +73,7 @@ pub enum Done {
 /// [`NotifierError`] says whether to try again. What was sent on other channels is recorded all the same.
 pub async fn handle<S, N>(event: &BusEvent, deps: &Deps<S, N>) -> Result<Done, NotifierError>
 where
-    S: RequestStore + UserStore + PartyStore + Contacts,
+    S: RequestStore + UserStore + PartyStore + Contacts + SignUps,
     N: Notices,
 {
     let update: StatusUpdateDetail = match EventKind::from_detail_type(&event.detail_type) {

@@ -13,6 +13,8 @@ pub(crate) struct Letter<'a> {
     pub(crate) event: &'a ThirdPartyDetail,
     /// To whom; as it is now, which may be later.
     pub(crate) party: &'a Party,
+    /// What the link to confirm the address ends with, if it has one.
+    pub(crate) token: Option<&'a str>,
     /// Where people reach the marketplace.
     pub(crate) public_url: &'a str,
 }
@@ -22,6 +24,8 @@ impl Letter<'_> {
     pub(crate) fn subject(&self) -> String {
         let (id, place) = (&self.party.id, self.place());
         match self.topic {
+            Topic::SignUp => "Confirm your sign-up".to_owned(),
+            Topic::Admitted => format!("{id}: welcome to the marketplace"),
             Topic::NewKey => format!("{id}: a new API key{place}"),
             Topic::NewOrigin => format!("{id}: messages{place} go elsewhere"),
             Topic::Paused => format!("{id}: deliveries{place} are paused"),
@@ -43,6 +47,25 @@ impl Letter<'_> {
     fn text(&self) -> String {
         let (place, url) = (self.place(), self.public_url);
         match self.topic {
+            // The token stands behind a `#`, which browsers do not send: it is in no server's log.
+            Topic::SignUp => {
+                let token = self.token.unwrap_or_default();
+                format!(
+                    "Somebody, probably you, signed it up as a third party with this address.\n\
+                     \n\
+                     To confirm that it is yours, and to get the first API keys, open this link:\n\
+                     {url}/third-parties/confirm#token={token}\n\
+                     \n\
+                     Programs can send {{\"token\": \"{token}\"}} to {url}/v1/third-parties/confirm instead.\n\
+                     It is good for a day, and once.\n\
+                     \n\
+                     If it was not you, ignore this message; nothing more will be sent to you."
+                )
+            }
+            Topic::Admitted => format!(
+                "It takes part in the marketplace from now on. GET {url}/v1/me says what it may do, with the keys\n\
+                 that following the link answered."
+            ),
             Topic::NewKey => format!(
                 "An API key was made{place}. If that was none of you, take it away: GET {url}/v1/me/keys lists\n\
                  keys, and DELETE {url}/v1/me/keys/<key_id> ends one at once."
@@ -126,6 +149,8 @@ mod tests {
     fn a_letter_says_what_happened_and_no_secret() {
         let party = party();
         for (change, field, said) in [
+            (ThirdPartyChange::Changed, fields::SIGN_UP, "/third-parties/confirm#token=t0k3n"),
+            (ThirdPartyChange::Joined, fields::SIGN_UP, "takes part"),
             (ThirdPartyChange::Changed, fields::KEYS, "/v1/me/keys"),
             (ThirdPartyChange::Changed, fields::ORIGIN, "https://books.example and https://login.example."),
             (ThirdPartyChange::Paused, "state", "(the endpoint answered 410)"),
@@ -133,9 +158,15 @@ mod tests {
         ] {
             let event = event(change, &[field]);
             let topic = Topic::of(&event).unwrap();
-            let letter = Letter { topic, event: &event, party: &party, public_url: "https://market.example" };
+            let letter = Letter {
+                topic,
+                event: &event,
+                party: &party,
+                token: Some("t0k3n"),
+                public_url: "https://market.example",
+            };
             let (subject, body) = (letter.subject(), letter.body());
-            assert!(subject.starts_with("books") && !subject.contains('\n'), "{subject}");
+            assert!(!subject.contains('\n'), "{subject}");
             assert!(body.contains(said) && body.contains("2026-11-21T08:00:00Z"), "{body}");
             assert!(!body.contains("hunter2") && body.lines().all(|line| !line.starts_with("Bcc")), "{body}");
         }

@@ -14,6 +14,7 @@ use axum::{
     routing::{post, post_service},
 };
 use http_edge::{
+    client::Client,
     edge::{Edge, OperatorToken},
     finish::finish,
     problem::Problem,
@@ -142,6 +143,7 @@ impl Gateway {
         let draining = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
+        let app = app.into_make_service_with_connect_info::<Client>();
         let server = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(draining).into_future());
         tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
         Ok(Self { address, secrets, stop, server, bus, workers, sweeper })
@@ -226,6 +228,7 @@ impl Parts {
         let api = marketplace_api::Deps {
             edge: edge.clone(),
             allow_private_endpoints: config.allow_private_endpoints,
+            sign_up: config.sign_up,
             readiness: Arc::new(move || {
                 let store = store.clone();
                 Box::pin(async move { store.check().await.map_err(|error| error.to_string()) })
@@ -289,6 +292,7 @@ impl Parts {
             self.store.clone(),
             self.notices.clone(),
             self.clock.clone(),
+            self.randomness.clone(),
             notifier::Config { public_url: self.public_url.clone() },
         );
         vec![consumers::router(router), consumers::notifier(notifier)]

@@ -25,6 +25,7 @@ pub mod identity;
 mod notices;
 mod past;
 mod push;
+mod sign_ups;
 mod system;
 
 pub use self::{
@@ -34,6 +35,7 @@ pub use self::{
     notices::{Notice, NoticeError, Notices, Recipient},
     past::{PastRequests, Window},
     push::{Push, PushReport},
+    sign_ups::SignUps,
     system::{Clock, Randomness},
 };
 
@@ -295,6 +297,8 @@ impl<S> Store for S where
         + DeadLetters
         + PartyStore
         + Contacts
+        + SignUps
+        + SignUps
         + EndpointTests
         + UserStore
         + IdempotencyStore

@@ -213,8 +213,10 @@ async fn by_key<S: Store>(edge: &Edge<S>, presented: &str) -> Result<PartyCaller
         return Err(Problem::unauthorized(Challenge::ApiKey, "this key has expired"));
     }
     let party = edge.store.party(&key.party).await?.ok_or_else(refused)?;
-    if party.state == PartyState::Disabled {
-        return Err(refused());
+    match party.state {
+        PartyState::Disabled | PartyState::Unconfirmed => return Err(refused()),
+        PartyState::Pending => return Err(Problem::forbidden("pending approval: an operator has to let you in first")),
+        PartyState::Active | PartyState::Paused => {}
     }
     if key.is_use_worth_recording(now)
         && let Err(error) = edge.store.record_key_use(&key, now).await

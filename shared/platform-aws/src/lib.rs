@@ -19,6 +19,7 @@ mod parties;
 pub mod registry;
 mod requests;
 pub mod sealer;
+mod sign_ups;
 pub mod table;
 mod users;
 

@@ -26,6 +26,7 @@ mod rows;
 mod schema;
 pub mod secret_file;
 mod shared;
+mod sign_ups;
 mod stored_party;
 mod tail;
 mod users;
@@ -116,6 +117,7 @@ impl Embedded {
             waiters: Waiters::default(),
             running: Mutex::default(),
             tests: Mutex::default(),
+            sign_ups: sign_ups::Turns::default(),
             opened_after: newest_time(&connection)?,
             vault: options.vault,
             _lock: lock,

@@ -86,8 +86,13 @@ pub async fn sweep(store: &Embedded, now: Timestamp, retention: Retention) -> Re
     let (journal, attempts, now_us) = (before(retention.journal), before(retention.attempts), rows::micros(now));
     remove(store, move |transaction| remove_journal(transaction, journal)).await?;
     remove(store, move |transaction| remove_attempts(transaction, attempts)).await?;
-    let expiring =
-        [("idempotency", "key"), ("confirmations", "hash"), ("texts", "counted"), ("contacts_told", "party, sequence")];
+    let expiring = [
+        ("idempotency", "key"),
+        ("confirmations", "hash"),
+        ("sign_up_tokens", "hash"),
+        ("texts", "counted"),
+        ("contacts_told", "party, sequence"),
+    ];
     for (table, key) in expiring {
         let delete = move |transaction: &Transaction<'_>| remove_expired(transaction, table, key, now_us);
         remove(store, delete).await?;

@@ -123,6 +123,8 @@ mod tests {
             "SELECT hash FROM confirmations WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
             "SELECT 1 FROM contacts_told WHERE party = 'a' AND sequence = 1",
             "SELECT party, sequence FROM contacts_told WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
+            "SELECT party FROM sign_up_tokens WHERE hash = x'01'",
+            "SELECT hash FROM sign_up_tokens WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
             "SELECT counted FROM texts WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
         ];
         for query in queries {

@@ -66,6 +66,10 @@ DELETE /v1/third-parties/{id}/keys/{key_id}       401  403      403   403   403 
 GET    /v1/dead-letters                           401  403      403   403   403       403       403      200     401     401
 POST   /v1/dead-letters/replay                    401  403      403   403   403       403       403      202     401     401
 
+POST   /v1/third-parties/signup                   202  202      202   202   202       202       202      202     202     202
+POST   /v1/third-parties/confirm                  404  404      404   404   404       404       404      404     404     404
+POST   /v1/third-parties/{id}/approve             401  403      403   403   403       403       403      200     401     401
+
 POST   /v1/users                                  201  201      201   201   201       201       201      201     201     201
 POST   /v1/users/confirm                          404  404      404   404   404       404       404      404     404     404
 POST   /v1/sessions                               200  200      200   200   200       200       200      200     200     200
@@ -169,6 +173,9 @@ impl World {
                 Some(json!({ "email": format!("{}@example.com", unique("user")), "password": "correct horse" }))
             }
             "POST /v1/sessions" => Some(json!({ "email": self.user["email"], "password": self.user["password"] })),
+            "POST /v1/third-parties/signup" => {
+                Some(json!({ "id": unique("party"), "name": "Pens", "contact_email": "dev@pens.example" }))
+            }
             "POST /v1/third-parties" => {
                 Some(json!({ "id": unique("party"), "name": "Pens", "contact_email": "dev@pens.example" }))
             }

@@ -3,6 +3,9 @@
 /// A key was made.
 pub const KEYS: &str = "keys";
 
+/// Somebody signed up, or who had signed up takes part.
+pub const SIGN_UP: &str = "sign_up";
+
 /// A key was taken away.
 pub const REVOKED_KEYS: &str = "revoked_keys";
 

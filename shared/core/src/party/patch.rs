@@ -2,8 +2,8 @@
 
 use event_schema::{id::Environment, third_party::ThirdPartyChange};
 
-use super::{Party, PartyState, decision::Alteration, pause::OPERATOR, route::OPEN};
-use crate::pattern::Pattern;
+use super::{Party, PartyState, decision::Alteration, pause::OPERATOR, refusals::unapproved, route::OPEN};
+use crate::{command::Refusal, pattern::Pattern};
 
 /// An operator's change to a party: what is given changes.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,16 @@ pub struct PartyPatch {
 }
 
 impl PartyPatch {
+    /// Whether it may be made of this party: who has signed up takes part by being approved, and not by being resumed.
+    ///
+    /// # Errors
+    /// [`Refusal::State`] when it is no such party.
+    pub(super) fn admit(&self, party: &Party) -> Result<(), Refusal> {
+        let takes_part = !matches!(party.state, PartyState::Unconfirmed | PartyState::Pending);
+        let only_disables = self.state.is_none_or(|state| state == PartyState::Disabled);
+        if takes_part || only_disables { Ok(()) } else { Err(unapproved(party.state)) }
+    }
+
     pub(super) fn alter(&self, party: &mut Party) -> Alteration {
         let mut fields = Vec::new();
         if let Some(name) = &self.name {
@@ -65,7 +75,8 @@ impl PartyPatch {
                 party.state = PartyState::Paused;
                 ThirdPartyChange::Paused
             }
-            (PartyState::Disabled, _) => {
+            // The last two are no wishes: nobody can ask for them.
+            (PartyState::Disabled | PartyState::Unconfirmed | PartyState::Pending, _) => {
                 party.state = PartyState::Disabled;
                 ThirdPartyChange::Disabled
             }
