@@ -74,7 +74,7 @@ pub enum Person {
     Operator(Operator),
 }
 
-/// Who a caller is, in one line: whose idempotency keys and whose rate limit it is.
+/// Who a caller is, in one line: whose idempotency keys it has.
 pub trait Principal {
     /// Two callers have the same one only if they may see the same.
     fn principal(&self) -> String;
@@ -114,6 +114,16 @@ impl Principal for Person {
         match self {
             Self::User(user) => user.principal(),
             Self::Operator(operator) => operator.principal(),
+        }
+    }
+}
+
+impl Caller {
+    /// Whose rate limit it is: each key of a third party has its own.
+    fn limited(&self) -> String {
+        match self {
+            Self::Party(party) => party.author(),
+            caller => caller.principal(),
         }
     }
 }
@@ -165,9 +175,11 @@ async fn identify<S: Store>(edge: &Edge<S>, headers: &HeaderMap) -> Result<Calle
         Credential::ApiKey(key) => Caller::Party(by_key(edge, key).await?),
     };
     if let Some(limiter) = &edge.rate_limit {
-        limiter
-            .check(&caller.principal(), edge.now())
-            .map_err(|wait| Problem::too_many("this caller calls too often", wait))?;
+        let standing = limiter.check(&caller.limited(), edge.now()).map_err(|wait| {
+            limiter.exhausted(wait).note();
+            Problem::too_many("this caller calls too often", wait)
+        })?;
+        standing.note();
     }
     Ok(caller)
 }
