@@ -67,12 +67,12 @@ pub fn api_of(parts: &Parts, store: Aws, config: &config::Api) -> Result<Router,
         // Whoever asks has come through everything that there is.
         readiness: Arc::new(|| Box::pin(async { Ok(()) })),
     });
-    let routes = routes.merge(people).merge(tests).layer(middleware::map_request(async |request| located(request)));
+    let routes = routes.merge(people).merge(tests).layer(middleware::map_request(located));
     Ok(finish(routes, parts.clock.clone(), parts.randomness.clone()))
 }
 
 /// A call with where it comes from, as the HTTP API says.
-fn located(mut request: Request) -> Request {
+async fn located(mut request: Request) -> Request {
     if let Some(RequestContext::ApiGatewayV2(context)) = request.extensions().get::<RequestContext>()
         && let Some(Ok(address)) = context.http.source_ip.as_ref().map(|address| address.parse())
     {

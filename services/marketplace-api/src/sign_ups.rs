@@ -119,7 +119,7 @@ struct Confirmed<'a> {
 impl<'a> Confirmed<'a> {
     /// A stored answer has no keys in it: they are shown once.
     fn of(party: &'a Party, keys: &'a [ApiKey], secrets: Option<&'a [Secret]>) -> Self {
-        let secret = |place| secrets.and_then(|secrets: &[Secret]| secrets.get(place));
+        let secret = |place| secrets.and_then(|secrets| secrets.get(place));
         let keys = keys.iter().enumerate().map(|(place, key)| NewKeyView::of(key, secret(place)));
         Self { id: &party.id, name: &party.name, state: party.state, keys: keys.collect() }
     }
@@ -136,7 +136,7 @@ async fn confirm<S: Store>(
         SignUpPolicy::Open => Approval::NotNeeded,
     };
     let Confirmation { token } = body.parse()?;
-    let (edge, now) = (deps.edge, deps.edge.now());
+    let (now, edge) = (deps.edge.now(), deps.edge);
     let ticket = match key.admit(&edge.store, &Anyone, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,
         Admitted::Done(answer) => return Ok(answer),
@@ -154,7 +154,7 @@ async fn confirm<S: Store>(
     let store = edge.store.clone();
     let confirmed = async move { store.apply_to_party(party, command, Anyone.principal(), now, remember).await };
     let party = ticket.hold(confirmed).await??;
-    Ok(reply::json(StatusCode::OK, &Confirmed::of(&party, &api_keys, Some(&secrets))))
+    Ok(reply::json(StatusCode::OK, &Confirmed::of(&party, &api_keys, Some(secrets.as_slice()))))
 }
 
 async fn approve<S: Store>(

@@ -94,7 +94,7 @@ impl PartyChanges {
         let name = self.name.and_then(|text| note(&mut faults, name(&text)));
         let contact_email = self.contact_email.and_then(|text| note(&mut faults, contact_email(&text)));
         let scope = self.scope.and_then(|raw| note(&mut faults, scope(raw.as_deref())));
-        faults.extend(self.misplaced_environment());
+        faults.extend(misplaced(self.environment, self.state, self.open));
         if !faults.is_empty() {
             return Err(Problem::invalid(faults));
         }
@@ -102,20 +102,20 @@ impl PartyChanges {
         if untouched && self.state.is_none() && self.open.is_none() {
             return Err(Problem::invalid_field("", "must change something"));
         }
-        let Self { open, environment, .. } = self;
-        let state = self.state.map(PartyState::from);
+        let (state, open, environment) = (self.state.map(PartyState::from), self.open, self.environment);
         Ok(PartyPatch { name, contact_email, scope, state, open, environment })
     }
+}
 
-    fn misplaced_environment(&self) -> Option<Fault> {
-        let rule = match (self.environment, self.state, self.open) {
-            (Some(_), Some(StateWish::Disabled), _) => "not with `state` `disabled`: a party is disabled as a whole",
-            (Some(_), None, None) => "only with `state` or `open`",
-            (None, _, Some(_)) => "must be given with `open`",
-            _ => return None,
-        };
-        Some(Fault::new("/environment", rule))
-    }
+/// What is wrong with the environment that was given, or not.
+fn misplaced(environment: Option<Environment>, state: Option<StateWish>, open: Option<bool>) -> Option<Fault> {
+    let rule = match (environment, state, open) {
+        (Some(_), Some(StateWish::Disabled), _) => "not with `state` `disabled`: a party is disabled as a whole",
+        (Some(_), None, None) => "only with `state` or `open`",
+        (None, _, Some(_)) => "must be given with `open`",
+        _ => return None,
+    };
+    Some(Fault::new("/environment", rule))
 }
 
 fn note<T>(faults: &mut Vec<Fault>, result: Result<T, Fault>) -> Option<T> {
