@@ -37,6 +37,7 @@ GET    /v1/requests/{id}                          401  200      404   200   404 
 POST   /v1/requests/{id}/cancel                   401  200      404   403   403       403       403      200     401     401
 
 POST   /v1/deliveries/{delivery_id}/status        401  403      403   200   404       404       200      403     401     401
+POST   /v1/deliveries/{delivery_id}/release       401  403      403   409   404       404       409      403     401     401
 POST   /v1/requests/{id}/status                   401  403      403   200   404       404       200      403     401     401
 POST   /v1/inbox/lease                            401  403      403   200   200       200       200      403     401     401
 POST   /v1/inbox/ack                              401  403      403   200   200       200       200      403     401     401
