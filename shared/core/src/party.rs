@@ -175,16 +175,8 @@ impl PartyCommand {
     /// [`Refusal::NotFound`] when there is no such party or key, [`Refusal::State`] when the party exists already or is
     /// disabled, has no signing key to rotate, has too many keys, or would be left without one.
     pub fn decide(&self, id: &PartyId, known: Known<'_>, by: &str, at: Timestamp) -> Result<PartyDecision, Refusal> {
-        match (self, known.party) {
-            (Self::Join(..), Some(_)) => return Err(taken()),
-            (Self::Join(party, key), None) => {
-                let joined = (ThirdPartyChange::Joined, None, vec![]);
-                return Ok(decision(id, (**party).clone(), joined, by, slice::from_ref(key)));
-            }
-            (Self::SignUp(new), current) => {
-                return Ok(decision(id, sign_up::sign_up(new, current, at)?, sign_up::told(), by, &[]));
-            }
-            _ => {}
+        if let Self::Join(..) | Self::SignUp(_) = self {
+            return self.begin(id, known.party, by, at);
         }
         let mut party = known.party.ok_or(Refusal::NotFound)?.clone();
         if self.is_done(&party) {
@@ -215,6 +207,20 @@ impl PartyCommand {
         let mut decided = decision(id, party, change, by, add_keys);
         decided.revoke_key = revoke_key.cloned();
         Ok(decided)
+    }
+
+    /// Somebody becomes a party.
+    fn begin(&self, id: &PartyId, current: Option<&Party>, by: &str, at: Timestamp) -> Result<PartyDecision, Refusal> {
+        match (self, current) {
+            (Self::Join(party, key), None) => {
+                let joined = (ThirdPartyChange::Joined, None, vec![]);
+                Ok(decision(id, (**party).clone(), joined, by, slice::from_ref(key)))
+            }
+            (Self::SignUp(new), current) => {
+                Ok(decision(id, sign_up::sign_up(new, current, at)?, sign_up::told(), by, &[]))
+            }
+            _ => Err(taken()),
+        }
     }
 
     /// The keys that are added, and the one that is revoked.
