@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    extract::{ConnectInfo, Request},
-    middleware,
-};
+use axum::{Router, extract::Request, middleware};
 use futures::future::{BoxFuture, FutureExt as _};
 use http_edge::{
     client::Client,
@@ -76,7 +72,7 @@ async fn located(mut request: Request) -> Request {
     if let Some(RequestContext::ApiGatewayV2(context)) = request.extensions().get::<RequestContext>()
         && let Some(Ok(address)) = context.http.source_ip.as_ref().map(|address| address.parse())
     {
-        request.extensions_mut().insert(ConnectInfo(Client::at(address)));
+        request.extensions_mut().insert(Client::at(address));
     }
     request
 }

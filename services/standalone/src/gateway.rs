@@ -14,7 +14,6 @@ use axum::{
     routing::{post, post_service},
 };
 use http_edge::{
-    client::Client,
     edge::{Edge, OperatorToken},
     finish::finish,
     problem::Problem,
@@ -41,7 +40,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use webhook_sender::{Sender, SenderConfig, SenderError};
 
-use crate::{config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener};
+use crate::{
+    config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener, visitors::Visitors,
+};
 
 /// How long calls that are under way may take when the gateway stops; a lease may wait for 20 s.
 const CALLS: Duration = Duration::from_secs(25);
@@ -143,8 +144,7 @@ impl Gateway {
         let draining = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        let app = app.into_make_service_with_connect_info::<Client>();
-        let server = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(draining).into_future());
+        let server = tokio::spawn(axum::serve(listener, Visitors(app)).with_graceful_shutdown(draining).into_future());
         tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
         Ok(Self { address, secrets, stop, server, bus, workers, sweeper })
     }

@@ -250,7 +250,16 @@ pub trait UserStore: Clone + Send + Sync + 'static {
 
 /// Everything that the services need of a platform's store.
 pub trait Store:
-    RequestStore + PastRequests + Inbox + DeadLetters + PartyStore + Contacts + EndpointTests + UserStore + IdempotencyStore
+    RequestStore
+    + PastRequests
+    + Inbox
+    + DeadLetters
+    + PartyStore
+    + Contacts
+    + SignUps
+    + EndpointTests
+    + UserStore
+    + IdempotencyStore
 {
 }
 
@@ -261,7 +270,6 @@ impl<S> Store for S where
         + DeadLetters
         + PartyStore
         + Contacts
-        + SignUps
         + SignUps
         + EndpointTests
         + UserStore

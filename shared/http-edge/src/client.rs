@@ -2,14 +2,10 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv6Addr},
 };
 
-use axum::{
-    extract::{ConnectInfo, FromRequestParts, connect_info::Connected},
-    http::request::Parts,
-    serve::{IncomingStream, Listener},
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 
 use crate::problem::Problem;
 
@@ -39,18 +35,12 @@ impl fmt::Display for Client {
     }
 }
 
-impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, L>> for Client {
-    fn connect_info(stream: IncomingStream<'_, L>) -> Self {
-        Self::at(stream.remote_addr().ip())
-    }
-}
-
-/// All whose address is not known are one.
+/// As an extension of the request says, which the server put there. All whose address is not known are one.
 impl<T: Send + Sync> FromRequestParts<T> for Client {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Problem> {
-        Ok(parts.extensions.get::<ConnectInfo<Self>>().map_or(Self(None), |known| known.0))
+        Ok(parts.extensions.get::<Self>().copied().unwrap_or(Self(None)))
     }
 }
 
