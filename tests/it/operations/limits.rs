@@ -41,12 +41,12 @@ async fn a_caller_that_calls_too_often_is_told_when_to_come_back_and_others_are_
 
 #[tokio::test]
 async fn each_key_of_a_party_has_a_limit_of_its_own_and_nobody_is_told_of_one_where_there_is_none() {
-    let market = Setup::default().variable("MARKETPLACE_RATE_LIMIT_PER_SECOND", "1").start().await;
+    let market = Setup::default().variable("MARKETPLACE_RATE_LIMIT_PER_SECOND", "2").start().await;
     let party = market.join("shop").await;
     let key = json!({ "environment": "prod" });
     let second = market.operator.post("/v1/third-parties/shop/keys", key).await.must_be(201);
     let second = market.anyone.with_key(second["api_key"].as_str().unwrap());
-    let answers = join_all([&party.api, &second].map(|api| api.get("/v1/me"))).await;
+    let answers = join_all([&party.api, &second, &party.api, &second].map(|api| api.get("/v1/me"))).await;
     assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
 
     let unlimited = TestGateway::start().await;
