@@ -18,6 +18,8 @@ mod aws_client;
 mod backtests;
 #[path = "../it/cancel.rs"]
 mod cancel;
+#[path = "../it/contacts.rs"]
+mod contacts;
 #[path = "../it/crossing.rs"]
 mod crossing;
 #[path = "../it/dead_letters.rs"]
@@ -42,6 +44,8 @@ mod leavers;
 mod message;
 #[path = "../it/notices.rs"]
 mod notices;
+#[path = "../it/pauses.rs"]
+mod pauses;
 #[path = "../it/phones.rs"]
 mod phones;
 #[path = "../it/push.rs"]
@@ -50,6 +54,8 @@ mod push;
 mod releases;
 #[path = "../it/routing.rs"]
 mod routing;
+#[path = "../it/sign_up.rs"]
+mod sign_up;
 #[path = "../it/signing.rs"]
 mod signing;
 #[path = "../it/third_parties.rs"]

@@ -17,6 +17,7 @@ impl Setup {
     pub(crate) fn variable(self, name: &str, value: &str) -> Self {
         match name {
             "MARKETPLACE_ALLOW_PRIVATE_ENDPOINTS" => Self(self.0.parameter("AllowPrivateEndpoints", value)),
+            "MARKETPLACE_SIGNUP" => Self(self.0.parameter("SignUp", value)),
             // The emulator refuses what is no parameter of the template.
             other => Self(self.0.parameter(other, value)),
         }

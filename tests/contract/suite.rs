@@ -1,5 +1,6 @@
 //! The rules, each a function of a platform, and the one list of them that every platform runs.
 
+pub(crate) mod contacts;
 pub(crate) mod dead_letters;
 pub(crate) mod endpoint_tests;
 pub(crate) mod events;
@@ -12,6 +13,7 @@ pub(crate) mod past;
 pub(crate) mod requests;
 pub(crate) mod rounds;
 pub(crate) mod secrets;
+pub(crate) mod sign_ups;
 pub(crate) mod users;
 pub(crate) mod waiting;
 
@@ -123,12 +125,21 @@ rules! {
         keys_have_a_bound,
         the_use_of_a_key_is_recorded_to_the_hour,
     }
+    contacts {
+        a_contact_is_told_of_a_change_once,
+    }
     secrets {
         credentials_survive_a_restart,
         credentials_are_nowhere_in_clear_text,
         signing_keys_survive_a_restart,
         signing_keys_are_nowhere_in_clear_text,
         of_rotations_at_the_same_time_no_key_is_lost,
+    }
+    sign_ups {
+        who_signs_up_is_stored_and_confirmed_once,
+        of_many_who_sign_up_with_an_id_one_has_it,
+        the_token_of_a_link_is_found_by_its_hash,
+        sign_ups_are_counted_by_client,
     }
     endpoint_tests {
         tests_of_an_endpoint_take_turns,

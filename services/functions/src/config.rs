@@ -6,6 +6,7 @@ mod reader;
 
 use std::time::Duration;
 
+use marketplace_api::SignUpPolicy;
 use platform_aws::managed::buses::Buses;
 use url::Url;
 
@@ -43,6 +44,8 @@ pub struct Api {
     pub allow_private_endpoints: bool,
     /// `MARKETPLACE_PUBLIC_URL`: what the links that confirm phone numbers begin with.
     pub public_url: Url,
+    /// `MARKETPLACE_SIGNUP`: whether third parties sign up by themselves, and whether an operator approves.
+    pub sign_up: SignUpPolicy,
 }
 
 /// `status-ingest`.
@@ -127,7 +130,7 @@ impl Api {
         let mut reader = Reader::new(lookup);
         let (table, tokens, secrets_key) = (reader.table(), reader.tokens(), reader.secrets_key());
         let allow_private_endpoints = reader.allow_private_endpoints();
-        let public_url = reader.parsed("MARKETPLACE_PUBLIC_URL");
+        let (public_url, sign_up) = (reader.parsed("MARKETPLACE_PUBLIC_URL"), reader.parsed("MARKETPLACE_SIGNUP"));
         reader.finish(|| {
             Some(Self {
                 table: table?,
@@ -135,6 +138,7 @@ impl Api {
                 secrets_key: secrets_key?,
                 allow_private_endpoints: allow_private_endpoints?,
                 public_url: public_url?,
+                sign_up: sign_up?,
             })
         })
     }

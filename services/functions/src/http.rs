@@ -2,19 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, extract::Request, middleware};
 use futures::future::{BoxFuture, FutureExt as _};
 use http_edge::{
+    client::Client,
     edge::Edge,
     finish::finish,
     token::{Expected, KeySource, RemoteVerifier, SourceError, TokenVerifier},
 };
+use lambda_http::request::RequestContext;
 use marketplace_api::{
     endpoint_tests::{self, EndpointTests},
     people::People,
 };
 use platform_aws::Aws;
-use reqwest::Client;
 use tokio::sync::watch;
 use url::Url;
 use webhook_sender::SenderConfig;
@@ -58,10 +59,22 @@ pub fn api_of(parts: &Parts, store: Aws, config: &config::Api) -> Result<Router,
     let routes = marketplace_api::routes(marketplace_api::Deps {
         edge,
         allow_private_endpoints: config.allow_private_endpoints,
+        sign_up: config.sign_up,
         // Whoever asks has come through everything that there is.
         readiness: Arc::new(|| Box::pin(async { Ok(()) })),
     });
-    Ok(finish(routes.merge(people).merge(tests), parts.clock.clone(), parts.randomness.clone()))
+    let routes = routes.merge(people).merge(tests).layer(middleware::map_request(located));
+    Ok(finish(routes, parts.clock.clone(), parts.randomness.clone()))
+}
+
+/// A call with where it comes from, as the HTTP API says.
+async fn located(mut request: Request) -> Request {
+    if let Some(RequestContext::ApiGatewayV2(context)) = request.extensions().get::<RequestContext>()
+        && let Some(Ok(address)) = context.http.source_ip.as_ref().map(|address| address.parse())
+    {
+        request.extensions_mut().insert(Client::at(address));
+    }
+    request
 }
 
 /// HTTP for third parties' machines.
@@ -108,13 +121,13 @@ fn edge(parts: &Parts, store: Aws, tokens: &Tokens) -> Result<Edge<Aws>, reqwest
 
 /// An issuer's key set, fetched from its address.
 struct Jwks {
-    client: Client,
+    client: reqwest::Client,
     url: Url,
 }
 
 impl Jwks {
     fn new(url: Url) -> Result<Self, reqwest::Error> {
-        let client = Client::builder().timeout(PATIENCE).no_proxy().build()?;
+        let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?;
         Ok(Self { client, url })
     }
 }

@@ -130,7 +130,7 @@ pub async fn notifier(config: &config::Notifier) -> Result<notifier::Deps<Aws, P
     let parts = Parts::load(&config.table).await?;
     let notices = parts.notices(config.mail_from.as_deref());
     let (store, public_url) = (parts.store_without_secrets(), without_slash(&config.public_url));
-    Ok(notifier::Deps::new(store, notices, parts.clock, notifier::Config { public_url }))
+    Ok(notifier::Deps::new(store, notices, parts.clock, parts.randomness, notifier::Config { public_url }))
 }
 
 /// `webhook-sender`.

@@ -32,9 +32,10 @@ use marketplace_core::{
     ports::{PageQuery, Store},
 };
 
+pub(crate) use self::output::NewKeyView;
 use self::{
     input::{NewKey, Wish},
-    output::{KeyView, NewKeyView},
+    output::KeyView,
 };
 use crate::Deps;
 

@@ -12,9 +12,11 @@ mod jwks;
 mod keys;
 mod me;
 mod pattern_field;
+mod pauses;
 pub mod people;
 mod requests;
 mod sessions;
+mod sign_ups;
 mod signing;
 mod test_accounts;
 mod third_parties;
@@ -29,6 +31,8 @@ use http_edge::{
 };
 use marketplace_core::ports::Store;
 
+pub use self::sign_ups::SignUpPolicy;
+
 /// Whether the service can work now; what is wrong, if not, is for the log.
 pub type Readiness = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
@@ -39,6 +43,8 @@ pub struct Deps<S> {
     pub edge: Edge<S>,
     /// Whether third parties' endpoints may be private and without TLS (development only).
     pub allow_private_endpoints: bool,
+    /// Who may sign up.
+    pub sign_up: SignUpPolicy,
     /// For `/readyz`.
     pub readiness: Readiness,
 }
@@ -59,7 +65,9 @@ pub fn routes<S: Store>(deps: Deps<S>) -> Router {
         .merge(health::routes())
         .merge(keys::routes())
         .merge(me::routes())
+        .merge(pauses::routes())
         .merge(requests::routes())
+        .merge(sign_ups::routes())
         .merge(signing::routes())
         .merge(test_accounts::routes())
         .merge(third_parties::routes())

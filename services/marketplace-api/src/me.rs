@@ -17,6 +17,7 @@ use http_edge::{
     problem::Problem,
     reply,
 };
+use jiff::Timestamp;
 use marketplace_core::{
     delivery::{DeliveryInput, resolve},
     party::{Party, PartyCommand, PartyState},
@@ -40,29 +41,39 @@ pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
 
 /// A party as it sees itself through one of its keys.
 #[derive(Serialize)]
-struct Me<'a> {
+pub(crate) struct Me<'a> {
     id: &'a PartyId,
     name: &'a str,
     environment: Environment,
+    open: bool,
     state: PartyState,
+    /// Why nothing is pushed here for now, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<&'a str>,
     scope: Option<&'a Pattern>,
     filter: Option<&'a Pattern>,
     delivery: ShownDelivery<'a>,
 }
 
+impl<'a> Me<'a> {
+    pub(crate) fn of(party: &'a Party, environment: Environment, now: Timestamp) -> Self {
+        let settings = party.environment(environment);
+        Self {
+            id: &party.id,
+            name: &party.name,
+            environment,
+            open: settings.open,
+            state: party.state_in(environment),
+            paused: settings.paused.as_deref(),
+            scope: party.scope.as_ref(),
+            filter: settings.filter.as_ref(),
+            delivery: ShownDelivery::masked(&settings.delivery, now),
+        }
+    }
+}
+
 async fn read<S: Store>(State(deps): State<Deps<S>>, caller: PartyCaller) -> Response {
-    let (party, environment) = (&caller.party, caller.environment);
-    let settings = party.environment(environment);
-    let me = Me {
-        id: &party.id,
-        name: &party.name,
-        environment,
-        state: party.state_in(environment),
-        scope: party.scope.as_ref(),
-        filter: settings.filter.as_ref(),
-        delivery: ShownDelivery::masked(&settings.delivery, deps.edge.now()),
-    };
-    reply::json(StatusCode::OK, &me)
+    reply::json(StatusCode::OK, &Me::of(&caller.party, caller.environment, deps.edge.now()))
 }
 
 /// `{"pattern": null}` is a setting, and `{}` a mistake.

@@ -25,10 +25,10 @@ use marketplace_core::{
     ports::Store,
 };
 
-pub(crate) use self::input::name;
-use self::{
-    input::{NewParty, PartyChanges},
-    output::{PartySummary, PartyView},
+use self::{input::PartyChanges, output::PartySummary};
+pub(crate) use self::{
+    input::{NewParty, name},
+    output::PartyView,
 };
 use crate::{Deps, keys};
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use event_schema::{kind::EventKind, status_update::StatusUpdateDetail};
 use marketplace_core::{
     command::notice::RecordNotice,
-    ports::{Clock, Notice, Notices, PartyStore, Recipient, RequestStore, Urgency, UserStore},
+    ports::{
+        Clock, Contacts, Notice, Notices, PartyStore, Randomness, Recipient, RequestStore, SignUps, Urgency, UserStore,
+    },
     publish::BusEvent,
     user::User,
 };
@@ -13,10 +15,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use crate::{Channel, Config, NotifierError, Silence, recipients::recipients, templates::Story};
+use crate::{Channel, Config, NotifierError, Silence, contacts, recipients::recipients, templates::Story};
 
 /// The events that the notifier consumes.
-pub const KINDS: &[EventKind] = &[EventKind::StatusUpdate];
+pub const KINDS: &[EventKind] = &[EventKind::StatusUpdate, EventKind::ThirdParty];
 
 /// What the notifier needs.
 pub struct Deps<S, N> {
@@ -26,6 +28,8 @@ pub struct Deps<S, N> {
     pub notices: N,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Makes the tokens of links.
+    pub randomness: Arc<dyn Randomness>,
     /// What can be configured.
     pub config: Config,
     turns: Turns,
@@ -33,8 +37,13 @@ pub struct Deps<S, N> {
 
 impl<S, N> Deps<S, N> {
     /// All of it.
-    pub fn new(store: S, notices: N, clock: Arc<dyn Clock>, config: Config) -> Self {
-        Self { store, notices, clock, config, turns: Turns::default() }
+    pub fn new(store: S, notices: N, clock: Arc<dyn Clock>, randomness: Arc<dyn Randomness>, config: Config) -> Self {
+        Self { store, notices, clock, randomness, config, turns: Turns::default() }
+    }
+
+    /// Waits for those who send this notice.
+    pub(crate) async fn turn(&self, notice: Uuid) -> MutexGuard<'_, ()> {
+        self.turns.take(notice).await
     }
 }
 
@@ -52,7 +61,7 @@ impl Turns {
 /// What became of an event.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Done {
-    /// The user was told by these channels, now; by those that are missing, before.
+    /// The user, or the party's contact, was told by these channels, now; by those that are missing, before.
     Told(Vec<Channel>),
     /// Nobody is told.
     Silent(Silence),
@@ -64,13 +73,14 @@ pub enum Done {
 /// [`NotifierError`] says whether to try again. What was sent on other channels is recorded all the same.
 pub async fn handle<S, N>(event: &BusEvent, deps: &Deps<S, N>) -> Result<Done, NotifierError>
 where
-    S: RequestStore + UserStore + PartyStore,
+    S: RequestStore + UserStore + PartyStore + Contacts + SignUps,
     N: Notices,
 {
-    if EventKind::from_detail_type(&event.detail_type) != Some(EventKind::StatusUpdate) {
-        return Ok(Done::Silent(Silence::NotAStatus));
-    }
-    let update: StatusUpdateDetail = serde_json::from_str(event.detail.get())?;
+    let update: StatusUpdateDetail = match EventKind::from_detail_type(&event.detail_type) {
+        Some(EventKind::StatusUpdate) => serde_json::from_str(event.detail.get())?,
+        Some(EventKind::ThirdParty) => return contacts::tell(&serde_json::from_str(event.detail.get())?, deps).await,
+        _ => return Ok(Done::Silent(Silence::NotForPeople)),
+    };
     let user = deps.store.user(&update.user_id).await?;
     match recipients(user.as_ref(), update.metadata.environment) {
         Ok(recipients) => tell(&update, user.as_ref(), recipients, deps).await.map(Done::Told),
@@ -127,7 +137,7 @@ where
 {
     let (request, sequence) = (story.update.request_id, story.update.metadata.sequence);
     let notice = notice(story, channel, to);
-    let _turn = deps.turns.take(notice.id).await;
+    let _turn = deps.turn(notice.id).await;
     if deps.store.was_told(request, sequence, channel.as_str()).await? {
         return Ok(false);
     }

@@ -34,8 +34,10 @@ impl fmt::Display for Channel {
 /// Why nobody is told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Silence {
-    /// It is no status event.
-    NotAStatus,
+    /// It is no event that anybody is told of.
+    NotForPeople,
+    /// It is nothing that a third party's contact is told of.
+    NotForContacts,
     /// The user has no account here, as with events from outside.
     NoAccount,
     /// None of the addresses that the user wants to be told at is confirmed.

@@ -93,7 +93,7 @@ impl Story<'_> {
 }
 
 /// A name that stays on its line and in its direction, whatever was put in it.
-fn one_line(name: &str) -> String {
+pub(crate) fn one_line(name: &str) -> String {
     let visible = name.chars().map(|c| if breaks_lines(c) { ' ' } else { c });
     let line: String = visible.filter(|c| !turns_text_around(*c)).take(MAX_NAME).collect();
     line.trim().to_owned()

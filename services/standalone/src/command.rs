@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use marketplace_api::SignUpPolicy;
 use secrecy::ExposeSecret as _;
 
 use crate::{
@@ -75,6 +76,9 @@ async fn demo(lookup: &impl Fn(&str) -> Option<String>, once: bool) -> anyhow::R
         config.listen.set_port(0);
     }
     config.allow_private_endpoints = true;
+    if lookup("MARKETPLACE_SIGNUP").is_none() {
+        config.sign_up = SignUpPolicy::Open;
+    }
     let mailbox = config.smtp_url.is_none().then(|| config.data_dir.join("outbox"));
     let gateway = Gateway::start(config, Options::default()).await?;
     let demo = Demo {

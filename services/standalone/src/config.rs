@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
 use jiff::SignedDuration;
+use marketplace_api::SignUpPolicy;
 use platform_embedded::retention::Retention;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
@@ -35,6 +36,8 @@ pub struct Config {
     pub max_wait: Duration,
     /// `MARKETPLACE_RATE_LIMIT_PER_SECOND`: calls a second of one caller; unset: no limit.
     pub rate_limit_per_second: Option<NonZeroU32>,
+    /// `MARKETPLACE_SIGNUP`: whether third parties sign up by themselves, and whether an operator approves.
+    pub sign_up: SignUpPolicy,
     /// `MARKETPLACE_RETENTION_DAYS` (journal) and `MARKETPLACE_ATTEMPT_RETENTION_DAYS`.
     pub retention: Retention,
     /// `MARKETPLACE_LOG` and `RUST_LOG`.
@@ -89,6 +92,7 @@ impl Config {
             rate_limit_per_second: reader
                 .checked("MARKETPLACE_RATE_LIMIT_PER_SECOND", positive)
                 .and_then(NonZeroU32::new),
+            sign_up: reader.or("MARKETPLACE_SIGNUP", SignUpPolicy::Approve),
             retention: Retention {
                 journal: days(reader.checked("MARKETPLACE_RETENTION_DAYS", positive).unwrap_or(90)),
                 attempts: days(reader.checked("MARKETPLACE_ATTEMPT_RETENTION_DAYS", positive).unwrap_or(30)),
@@ -200,6 +204,7 @@ mod tests {
         assert_eq!(config.max_wait, Duration::from_secs(20));
         assert!(!config.allow_private_endpoints);
         assert!(config.operator_token.is_none());
+        assert_eq!(config.sign_up, SignUpPolicy::Approve);
     }
 
     #[test]
@@ -219,6 +224,7 @@ mod tests {
             "MARKETPLACE_SECRET_KEY_PREVIOUS" => Some(format!("{}, hush", "x".repeat(32))),
             "MARKETPLACE_MAX_WAIT_SECONDS" => Some("21".to_owned()),
             "MARKETPLACE_SMTP_URL" => Some("http://mail".to_owned()),
+            "MARKETPLACE_SIGNUP" => Some("perhaps".to_owned()),
             _ => None,
         })
         .unwrap_err();
@@ -230,7 +236,8 @@ mod tests {
                 "MARKETPLACE_OPERATOR_TOKEN",
                 "MARKETPLACE_SECRET_KEY_PREVIOUS",
                 "MARKETPLACE_SMTP_URL",
-                "MARKETPLACE_MAX_WAIT_SECONDS"
+                "MARKETPLACE_MAX_WAIT_SECONDS",
+                "MARKETPLACE_SIGNUP"
             ]
         );
         assert!(!error.to_string().contains("hush"));

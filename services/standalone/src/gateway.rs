@@ -40,7 +40,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use webhook_sender::{Sender, SenderConfig, SenderError};
 
-use crate::{config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener};
+use crate::{
+    config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener, visitors::Visitors,
+};
 
 /// How long calls that are under way may take when the gateway stops; a lease may wait for 20 s.
 const CALLS: Duration = Duration::from_secs(25);
@@ -142,7 +144,7 @@ impl Gateway {
         let draining = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        let server = tokio::spawn(axum::serve(listener, app).with_graceful_shutdown(draining).into_future());
+        let server = tokio::spawn(axum::serve(listener, Visitors(app)).with_graceful_shutdown(draining).into_future());
         tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
         Ok(Self { address, secrets, stop, server, bus, workers, sweeper })
     }
@@ -226,6 +228,7 @@ impl Parts {
         let api = marketplace_api::Deps {
             edge: edge.clone(),
             allow_private_endpoints: config.allow_private_endpoints,
+            sign_up: config.sign_up,
             readiness: Arc::new(move || {
                 let store = store.clone();
                 Box::pin(async move { store.check().await.map_err(|error| error.to_string()) })
@@ -289,6 +292,7 @@ impl Parts {
             self.store.clone(),
             self.notices.clone(),
             self.clock.clone(),
+            self.randomness.clone(),
             notifier::Config { public_url: self.public_url.clone() },
         );
         vec![consumers::router(router), consumers::notifier(notifier)]

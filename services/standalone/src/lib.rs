@@ -9,3 +9,4 @@ pub mod gateway;
 mod operations;
 mod patience;
 pub mod telemetry;
+mod visitors;

@@ -124,6 +124,25 @@ impl DeliverySettings {
         }
     }
 
+    /// Where messages, or what they are authorized with, go that did not go there before: other origins (RFC 6454) of
+    /// the endpoint and of the token endpoint.
+    #[must_use]
+    pub fn new_origins(&self, before: &Self) -> Vec<String> {
+        let known: Vec<_> = before.urls().into_iter().map(|url| url.as_url().origin()).collect();
+        let origins = self.urls().into_iter().map(|url| url.as_url().origin());
+        origins.filter(|origin| !known.contains(origin)).map(|origin| origin.ascii_serialization()).collect()
+    }
+
+    fn urls(&self) -> Vec<&EndpointUrl> {
+        match self {
+            Self::Poll => vec![],
+            Self::Push(PushSettings { url, auth: Auth::OauthClientCredentials { token_url, .. }, .. }) => {
+                vec![url, token_url]
+            }
+            Self::Push(push) => vec![&push.url],
+        }
+    }
+
     /// What these settings come to in place of others: keys that sign already stay ([`Signing::replacing`]).
     #[must_use]
     pub fn replacing(mut self, before: &Self) -> Self {

@@ -23,6 +23,7 @@ pub mod publish;
 pub mod request;
 pub mod retry;
 pub mod routing;
+pub mod sign_up_turns;
 pub mod signing;
 pub mod transport;
 pub mod user;

@@ -2,11 +2,16 @@
 
 mod decision;
 mod environment;
+pub mod fields;
 mod keys;
 mod patch;
+mod pause;
 mod refusals;
 mod rotation;
 mod route;
+pub mod sign_up;
+
+use std::slice;
 
 use event_schema::{
     id::{Environment, KeyId, PartyId},
@@ -24,8 +29,10 @@ pub use self::{
     environment::EnvironmentSettings,
     keys::{ApiKey, KeyScope, MOST_KEYS},
     patch::PartyPatch,
+    pause::{LONGEST_REASON, own_reason},
     rotation::SigningRotation,
     route::concerns_routes,
+    sign_up::Approval,
 };
 use crate::{command::Refusal, delivery::DeliverySettings, pattern::Pattern};
 
@@ -58,6 +65,10 @@ pub enum PartyState {
     Paused,
     /// It is offered nothing, and its keys do not work. For good.
     Disabled,
+    /// It has signed up and not followed the link that was sent to its contact: it is offered nothing and has no keys.
+    Unconfirmed,
+    /// It has, and waits for an operator: it is offered nothing, and its keys do not work yet.
+    Pending,
 }
 
 impl PartyState {
@@ -68,6 +79,8 @@ impl PartyState {
             Self::Active => "active",
             Self::Paused => "paused",
             Self::Disabled => "disabled",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Pending => "pending",
         }
     }
 }
@@ -93,7 +106,7 @@ impl Party {
     /// Whether requests of this environment are offered to it.
     #[must_use]
     pub fn takes_offers(&self, environment: Environment) -> bool {
-        self.state != PartyState::Disabled && self.environment(environment).open
+        matches!(self.state, PartyState::Active | PartyState::Paused) && self.environment(environment).open
     }
 
     /// Whether pushes to this environment are made now.
@@ -119,6 +132,12 @@ impl Party {
 pub enum PartyCommand {
     /// It joins, with its first key.
     Join(Box<Party>, ApiKey),
+    /// Somebody signs it up, or again, to be sent another link.
+    SignUp(Box<Party>),
+    /// Its contact followed the link; these are its first keys.
+    ConfirmSignUp(Vec<ApiKey>, Approval),
+    /// An operator lets it take part that has signed up.
+    Approve,
     /// An operator changes what is given; the rest stays.
     Patch(PartyPatch),
     /// The party narrows what it sees.
@@ -131,6 +150,8 @@ pub enum PartyCommand {
     RouteMade(Environment, Box<DeliverySettings>),
     /// Pushes to one environment stop, for this reason.
     Pause(Environment, String),
+    /// The party has them go on.
+    Resume(Environment),
     /// A key is added.
     AddKey(ApiKey),
     /// A key stops working.
@@ -154,47 +175,64 @@ impl PartyCommand {
     /// [`Refusal::NotFound`] when there is no such party or key, [`Refusal::State`] when the party exists already or is
     /// disabled, has no signing key to rotate, has too many keys, or would be left without one.
     pub fn decide(&self, id: &PartyId, known: Known<'_>, by: &str, at: Timestamp) -> Result<PartyDecision, Refusal> {
-        if let Self::Join(party, key) = self {
-            return match known.party {
-                Some(_) => Err(taken()),
-                None => Ok(decision(id, (**party).clone(), (ThirdPartyChange::Joined, None, vec![]), by, Some(key))),
-            };
+        if let Self::Join(..) | Self::SignUp(_) = self {
+            return self.begin(id, known.party, by, at);
         }
         let mut party = known.party.ok_or(Refusal::NotFound)?.clone();
         if self.is_done(&party) {
-            return Ok(PartyDecision { party, add_key: None, revoke_key: None, fact: None });
+            return Ok(PartyDecision { party, add_keys: vec![], revoke_key: None, fact: None });
         }
         if party.state == PartyState::Disabled {
             return Err(disabled());
         }
-        let (add_key, revoke_key) = self.keys(known.keys, at)?;
-        if let Self::RotateSigningKey(environment, rotation) = self {
-            rotation.apply(&mut party.environment_mut(*environment).delivery)?;
+        let (add_keys, revoke_key) = self.keys(known.keys, at)?;
+        match self {
+            Self::RotateSigningKey(environment, rotation) => {
+                rotation.apply(&mut party.environment_mut(*environment).delivery)?;
+            }
+            Self::Resume(environment) => pause::may_resume(&party, *environment)?,
+            Self::Patch(patch) => patch.admit(&party)?,
+            _ => {}
         }
-        let mut change = self.alter(&mut party);
+        let mut change = match self {
+            Self::ConfirmSignUp(_, approval) => sign_up::confirm(&mut party, *approval)?,
+            Self::Approve => sign_up::approve(&mut party)?,
+            _ => self.alter(&mut party),
+        };
         change.1 = revoke_key.map_or(change.1, |key| Some(key.environment));
         let (kind, environment, fields) = &change;
         if concerns_routes(*kind, fields) {
             route::unmark(&mut party, *environment);
         }
-        let mut decided = decision(id, party, change, by, add_key);
+        let mut decided = decision(id, party, change, by, add_keys);
         decided.revoke_key = revoke_key.cloned();
         Ok(decided)
     }
 
-    /// The key that is added, and the one that is revoked.
-    fn keys<'a>(
-        &'a self,
-        keys: &'a [ApiKey],
-        now: Timestamp,
-    ) -> Result<(Option<&'a ApiKey>, Option<&'a ApiKey>), Refusal> {
-        match self {
-            Self::AddKey(key) => keys::admit(keys, key).map(|()| (Some(key), None)),
-            Self::RevokeKey(key_id) => keys::named(keys, *key_id).map(|key| (None, Some(key))),
-            Self::GiveUpKey(environment, key_id) => {
-                keys::given_up(keys, *environment, *key_id, now).map(|key| (None, Some(key)))
+    /// Somebody becomes a party.
+    fn begin(&self, id: &PartyId, current: Option<&Party>, by: &str, at: Timestamp) -> Result<PartyDecision, Refusal> {
+        match (self, current) {
+            (Self::Join(party, key), None) => {
+                let joined = (ThirdPartyChange::Joined, None, vec![]);
+                Ok(decision(id, (**party).clone(), joined, by, slice::from_ref(key)))
             }
-            _ => Ok((None, None)),
+            (Self::SignUp(new), current) => {
+                Ok(decision(id, sign_up::sign_up(new, current, at)?, sign_up::told(), by, &[]))
+            }
+            _ => Err(taken()),
+        }
+    }
+
+    /// The keys that are added, and the one that is revoked.
+    fn keys<'a>(&'a self, keys: &'a [ApiKey], now: Timestamp) -> Result<(&'a [ApiKey], Option<&'a ApiKey>), Refusal> {
+        match self {
+            Self::AddKey(key) => keys::admit(keys, key).map(|()| (slice::from_ref(key), None)),
+            Self::ConfirmSignUp(first, _) => Ok((first, None)),
+            Self::RevokeKey(key_id) => keys::named(keys, *key_id).map(|key| (&[][..], Some(key))),
+            Self::GiveUpKey(environment, key_id) => {
+                keys::given_up(keys, *environment, *key_id, now).map(|key| (&[][..], Some(key)))
+            }
+            _ => Ok((&[], None)),
         }
     }
 
@@ -203,14 +241,16 @@ impl PartyCommand {
     fn is_done(&self, party: &Party) -> bool {
         match self {
             Self::Disable => party.state == PartyState::Disabled,
+            Self::Approve => matches!(party.state, PartyState::Active | PartyState::Paused),
             Self::Pause(environment, _) => party.environment(*environment).paused.is_some(),
+            Self::Resume(environment) => party.environment(*environment).paused.is_none(),
             Self::RouteMade(environment, made_for) => !route::is_wanted(party, *environment, made_for),
             _ => false,
         }
     }
 
     fn alter(&self, party: &mut Party) -> Alteration {
-        use ThirdPartyChange::{Changed, Disabled, Paused};
+        use ThirdPartyChange::{Changed, Disabled, Paused, Resumed};
         match self {
             Self::Patch(patch) => patch.alter(party),
             Self::SetFilter(environment, filter) => {
@@ -219,21 +259,29 @@ impl PartyCommand {
             }
             Self::SetDelivery(environment, delivery) => {
                 let settings = party.environment_mut(*environment);
+                let elsewhere = !delivery.new_origins(&settings.delivery).is_empty();
                 settings.delivery = (**delivery).clone().replacing(&settings.delivery);
-                (Changed, Some(*environment), vec![route::DELIVERY.to_owned()])
+                let fields = [(true, route::DELIVERY), (elsewhere, fields::ORIGIN)];
+                let fields = fields.into_iter().filter(|(changed, _)| *changed).map(|(_, field)| field.to_owned());
+                (Changed, Some(*environment), fields.collect())
             }
             Self::Pause(environment, reason) => {
                 party.environment_mut(*environment).paused = Some(reason.clone());
-                (Paused, Some(*environment), vec![reason.clone()])
+                (Paused, Some(*environment), vec!["state".to_owned()])
+            }
+            Self::Resume(environment) => {
+                party.environment_mut(*environment).paused = None;
+                (Resumed, Some(*environment), vec!["state".to_owned()])
             }
             Self::RouteMade(environment, _) => {
                 party.environment_mut(*environment).route = true;
                 (Changed, Some(*environment), vec!["route".to_owned()])
             }
             Self::RotateSigningKey(environment, _) => (Changed, Some(*environment), vec!["signing_keys".to_owned()]),
-            Self::AddKey(key) => (Changed, Some(key.environment), vec!["keys".to_owned()]),
-            Self::RevokeKey(_) | Self::GiveUpKey(..) => (Changed, None, vec!["keys".to_owned()]),
-            Self::Join(..) | Self::Disable => {
+            Self::AddKey(key) => (Changed, Some(key.environment), vec![fields::KEYS.to_owned()]),
+            Self::RevokeKey(_) | Self::GiveUpKey(..) => (Changed, None, vec![fields::REVOKED_KEYS.to_owned()]),
+            // Those before the last were decided on before.
+            Self::Join(..) | Self::SignUp(_) | Self::ConfirmSignUp(..) | Self::Approve | Self::Disable => {
                 party.state = PartyState::Disabled;
                 (Disabled, None, vec![])
             }

@@ -12,26 +12,30 @@ use crate::{
     confirmation::{PhoneToken, Texting},
     fact::JournalEntry,
     offer::{Attempt, Offer},
-    party::{ApiKey, Party, PartyCommand},
     request::Head,
-    routing::RoutingTable,
     user::{User, UserPatch},
 };
 
+mod contacts;
 mod dead_letters;
 mod endpoint_tests;
 pub mod identity;
 mod notices;
+mod parties;
 mod past;
 mod push;
+mod sign_ups;
 mod system;
 
 pub use self::{
+    contacts::Contacts,
     dead_letters::{DeadLetterQuery, DeadLetters},
     endpoint_tests::EndpointTests,
     notices::{Notice, NoticeError, Notices, Recipient},
+    parties::PartyStore,
     past::{PastRequests, Window},
     push::{Push, PushReport},
+    sign_ups::SignUps,
     system::{Clock, Randomness},
 };
 
@@ -215,42 +219,6 @@ pub trait Inbox: Clone + Send + Sync + 'static {
     fn wait(&self, party: &PartyId, environment: Environment, at_most: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// Third parties, their settings and keys.
-pub trait PartyStore: Clone + Send + Sync + 'static {
-    /// Lets the command decide and writes what it decided, with a journal row that says who did it. When it
-    /// answers, the change is durable and in force for every request accepted from now on.
-    fn apply_to_party(
-        &self,
-        id: PartyId,
-        command: PartyCommand,
-        by: String,
-        at: Timestamp,
-        remember: Option<Remember<Party>>,
-    ) -> impl Future<Output = Result<Party, StoreError>> + Send;
-
-    /// One party.
-    fn party(&self, id: &PartyId) -> impl Future<Output = Result<Option<Arc<Party>>, StoreError>> + Send;
-
-    /// All parties, newest first.
-    fn parties(&self, page: PageQuery) -> impl Future<Output = Result<Page<Arc<Party>>, StoreError>> + Send;
-
-    /// The key with this hash, unless it was revoked.
-    fn key(&self, hash: [u8; 32]) -> impl Future<Output = Result<Option<Arc<ApiKey>>, StoreError>> + Send;
-
-    /// A party's keys in every environment, in no order, those that have expired too.
-    fn keys(&self, party: &PartyId) -> impl Future<Output = Result<Vec<ApiKey>, StoreError>> + Send;
-
-    /// Has it recorded that a key was used now. Need not be durable when it answers; done twice is done once, and for a
-    /// key that was revoked meanwhile it is nothing.
-    fn record_key_use(&self, key: &ApiKey, now: Timestamp) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Calls back with the routing table as it is now: at least as new as every change that was answered.
-    fn with_routing<T: Send>(
-        &self,
-        read: impl FnOnce(&RoutingTable) -> T + Send,
-    ) -> impl Future<Output = Result<T, StoreError>> + Send;
-}
-
 /// Local accounts.
 pub trait UserStore: Clone + Send + Sync + 'static {
     /// Stores a new account with the hash of the token that goes to its e-mail address; refused when the address is
@@ -282,11 +250,29 @@ pub trait UserStore: Clone + Send + Sync + 'static {
 
 /// Everything that the services need of a platform's store.
 pub trait Store:
-    RequestStore + PastRequests + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore
+    RequestStore
+    + PastRequests
+    + Inbox
+    + DeadLetters
+    + PartyStore
+    + Contacts
+    + SignUps
+    + EndpointTests
+    + UserStore
+    + IdempotencyStore
 {
 }
 
 impl<S> Store for S where
-    S: RequestStore + PastRequests + Inbox + DeadLetters + PartyStore + EndpointTests + UserStore + IdempotencyStore
+    S: RequestStore
+        + PastRequests
+        + Inbox
+        + DeadLetters
+        + PartyStore
+        + Contacts
+        + SignUps
+        + EndpointTests
+        + UserStore
+        + IdempotencyStore
 {
 }

@@ -3,10 +3,12 @@
 //! No or a bad credential is 401; a good one of the wrong kind for a route is 403 (DESIGN section 6). Whether a
 //! thing is the caller's is for the rules to say: 404, the same as for what does not exist.
 
+mod credential;
+
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::{HeaderMap, header, request::Parts};
+use axum::http::{HeaderMap, request::Parts};
 use event_schema::id::{Environment, UserId};
 use marketplace_core::{
     party::{ApiKey, KeyScope, Party, PartyState},
@@ -14,15 +16,13 @@ use marketplace_core::{
 };
 use subtle::ConstantTimeEq;
 
+use self::credential::{Credential, credential};
 use crate::{
     api_key,
     edge::{AtEdge, Edge},
     problem::{Challenge, Problem},
     token::TokenFault,
 };
-
-/// The header with a third party's key.
-const API_KEY: &str = "x-api-key";
 
 /// Whoever is calling.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ pub enum Person {
     Operator(Operator),
 }
 
-/// Who a caller is, in one line: whose idempotency keys and whose rate limit it is.
+/// Who a caller is, in one line: whose idempotency keys it has.
 pub trait Principal {
     /// Two callers have the same one only if they may see the same.
     fn principal(&self) -> String;
@@ -118,6 +118,16 @@ impl Principal for Person {
     }
 }
 
+impl Caller {
+    /// Whose rate limit it is: each key of a third party has its own.
+    fn limited(&self) -> String {
+        match self {
+            Self::Party(party) => party.author(),
+            caller => caller.principal(),
+        }
+    }
+}
+
 impl Principal for Caller {
     fn principal(&self) -> String {
         match self {
@@ -128,46 +138,17 @@ impl Principal for Caller {
     }
 }
 
-/// The credential that a request carries; not yet known to be good.
-enum Credential<'a> {
-    Bearer(&'a str),
-    ApiKey(&'a str),
-}
-
-fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Problem> {
-    let mut bearer = headers.get_all(header::AUTHORIZATION).iter();
-    let mut key = headers.get_all(API_KEY).iter();
-    let refused = |challenge, detail| Err(Problem::unauthorized(challenge, detail));
-    match (bearer.next(), key.next()) {
-        (None, None) => {
-            refused(Challenge::Any, "send `authorization: Bearer <token>`, or a third party's key as `x-api-key`")
-        }
-        (Some(_), Some(_)) => refused(Challenge::Any, "send one credential, not two"),
-        (Some(value), None) if bearer.next().is_none() => match value.to_str().ok().and_then(bearer_token) {
-            Some(token) => Ok(Credential::Bearer(token)),
-            None => refused(Challenge::Any, "the header `authorization` must be `Bearer <token>`"),
-        },
-        (None, Some(value)) if key.next().is_none() => Ok(Credential::ApiKey(value.to_str().unwrap_or_default())),
-        (Some(_), None) | (None, Some(_)) => refused(Challenge::Any, "send one credential, not two"),
-    }
-}
-
-/// The scheme's name is case-insensitive (RFC 9110 section 11.1).
-fn bearer_token(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
-}
-
 async fn identify<S: Store>(edge: &Edge<S>, headers: &HeaderMap) -> Result<Caller, Problem> {
     let caller = match credential(headers)? {
         Credential::Bearer(token) => by_token(edge, token).await?,
         Credential::ApiKey(key) => Caller::Party(by_key(edge, key).await?),
     };
     if let Some(limiter) = &edge.rate_limit {
-        limiter
-            .check(&caller.principal(), edge.now())
-            .map_err(|wait| Problem::too_many("this caller calls too often", wait))?;
+        let standing = limiter.check(&caller.limited(), edge.now()).map_err(|wait| {
+            limiter.exhausted(wait).note();
+            Problem::too_many("this caller calls too often", wait)
+        })?;
+        standing.note();
     }
     Ok(caller)
 }
@@ -213,8 +194,10 @@ async fn by_key<S: Store>(edge: &Edge<S>, presented: &str) -> Result<PartyCaller
         return Err(Problem::unauthorized(Challenge::ApiKey, "this key has expired"));
     }
     let party = edge.store.party(&key.party).await?.ok_or_else(refused)?;
-    if party.state == PartyState::Disabled {
-        return Err(refused());
+    match party.state {
+        PartyState::Disabled | PartyState::Unconfirmed => return Err(refused()),
+        PartyState::Pending => return Err(Problem::forbidden("pending approval: an operator has to let you in first")),
+        PartyState::Active | PartyState::Paused => {}
     }
     if key.is_use_worth_recording(now)
         && let Err(error) = edge.store.record_key_use(&key, now).await
@@ -292,37 +275,7 @@ impl<T: AtEdge> FromRequestParts<T> for Person {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_static(value));
-        }
-        headers
-    }
-
-    #[test]
-    fn exactly_one_credential_is_taken() {
-        let bearer = headers(&[("authorization", "bearer  abc")]);
-        assert!(matches!(credential(&bearer), Ok(Credential::Bearer("abc"))));
-        let key = headers(&[("x-api-key", "mk_prod_1")]);
-        assert!(matches!(credential(&key), Ok(Credential::ApiKey("mk_prod_1"))));
-        for refused in [
-            headers(&[]),
-            headers(&[("authorization", "Bearer")]),
-            headers(&[("authorization", "Bearer ")]),
-            headers(&[("authorization", "Basic YTpi")]),
-            headers(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]),
-            headers(&[("x-api-key", "a"), ("x-api-key", "b")]),
-            headers(&[("authorization", "Bearer a"), ("x-api-key", "b")]),
-        ] {
-            let problem = credential(&refused).err().unwrap();
-            assert_eq!(problem.status(), 401, "{refused:?}");
-        }
-    }
 
     #[test]
     fn no_two_kinds_of_caller_share_a_principal() {

@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::{problem::Problem, rate_limit::Standing};
 
 /// The header with the id under which an answer is found in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -70,7 +70,7 @@ async fn observe(State(ids): State<Ids>, request: Request, next: Next) -> Respon
 
 async fn answer(id: Uuid, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let mut response = next.run(request).await;
+    let mut response = Standing::told(next.run(request)).await;
     let duration_ms = began.elapsed().as_secs_f64() * 1_000.0;
     let status = response.status();
     // At thousands of calls a second a line for each that went well is a cost and no help; who wants them asks.

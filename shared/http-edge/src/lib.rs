@@ -6,6 +6,7 @@
 pub mod api_key;
 pub mod body;
 pub mod caller;
+pub mod client;
 pub mod edge;
 pub mod finish;
 pub mod idempotency;

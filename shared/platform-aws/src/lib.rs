@@ -5,6 +5,7 @@
 //! comes second reads and decides again. Journal rows are written in the same transaction, marked as unpublished,
 //! and [`outbox`] puts them on the bus.
 
+mod contacts;
 mod dead_letters;
 mod endpoint_tests;
 pub mod gate;
@@ -18,6 +19,7 @@ mod parties;
 pub mod registry;
 mod requests;
 pub mod sealer;
+mod sign_ups;
 pub mod table;
 mod users;
 

@@ -176,7 +176,7 @@ impl Aws {
             Write::insert(log),
             Write::put(party.map_err(TableError::from)?).when(Condition::unchanged(read)),
         ];
-        if let Some(key) = &decision.add_key {
+        for key in &decision.add_keys {
             writes.extend(keys::added(key).map_err(TableError::from)?);
         }
         writes.extend(decision.revoke_key.iter().flat_map(keys::revoked));

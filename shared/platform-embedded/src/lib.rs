@@ -6,6 +6,7 @@
 mod backup;
 pub mod bus;
 mod checkpoint;
+mod contacts;
 mod dead_letters;
 mod effects;
 mod endpoint_tests;
@@ -25,6 +26,7 @@ mod rows;
 mod schema;
 pub mod secret_file;
 mod shared;
+mod sign_ups;
 mod stored_party;
 mod tail;
 mod users;
@@ -115,6 +117,7 @@ impl Embedded {
             waiters: Waiters::default(),
             running: Mutex::default(),
             tests: Mutex::default(),
+            sign_ups: sign_ups::Turns::default(),
             opened_after: newest_time(&connection)?,
             vault: options.vault,
             _lock: lock,

@@ -122,7 +122,7 @@ impl ApplyToParty {
         let newest = transaction.effects.parties.last().map(|(version, _)| *version);
         let version = newest.unwrap_or_else(|| transaction.shared.registry().routing.version()) + 1;
         stored_party::write(connection, &transaction.shared.vault, &decision.party, version)?;
-        if let Some(key) = &decision.add_key {
+        for key in &decision.add_keys {
             keys::write(connection, key)?;
             transaction.effects.keys.push((key.hash, Some(key.clone())));
         }

@@ -86,7 +86,14 @@ pub async fn sweep(store: &Embedded, now: Timestamp, retention: Retention) -> Re
     let (journal, attempts, now_us) = (before(retention.journal), before(retention.attempts), rows::micros(now));
     remove(store, move |transaction| remove_journal(transaction, journal)).await?;
     remove(store, move |transaction| remove_attempts(transaction, attempts)).await?;
-    for (table, key) in [("idempotency", "key"), ("confirmations", "hash"), ("texts", "counted")] {
+    let expiring = [
+        ("idempotency", "key"),
+        ("confirmations", "hash"),
+        ("sign_up_tokens", "hash"),
+        ("texts", "counted"),
+        ("contacts_told", "party, sequence"),
+    ];
+    for (table, key) in expiring {
         let delete = move |transaction: &Transaction<'_>| remove_expired(transaction, table, key, now_us);
         remove(store, delete).await?;
     }
@@ -125,7 +132,7 @@ fn remove_journal(transaction: &Transaction<'_>, before: i64) -> rusqlite::Resul
 /// Rows that say themselves when their time is over.
 fn remove_expired(transaction: &Transaction<'_>, table: &str, key: &str, now_us: i64) -> rusqlite::Result<usize> {
     let delete = format!(
-        "DELETE FROM {table} WHERE {key} IN \
+        "DELETE FROM {table} WHERE ({key}) IN \
          (SELECT {key} FROM {table} WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)"
     );
     transaction.connection.prepare_cached(&delete)?.execute(params![now_us, STEP])

@@ -5,13 +5,14 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// Each step takes the file from one version to the next. A released step never changes; new ones are appended.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
+    include_str!("schema/7.sql"),
 ];
 
 /// Brings the file to the newest version.
@@ -120,6 +121,10 @@ mod tests {
             "SELECT key_id FROM api_keys WHERE hash = x'01'",
             "SELECT key FROM idempotency WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
             "SELECT hash FROM confirmations WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
+            "SELECT 1 FROM contacts_told WHERE party = 'a' AND sequence = 1",
+            "SELECT party, sequence FROM contacts_told WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
+            "SELECT party FROM sign_up_tokens WHERE hash = x'01'",
+            "SELECT hash FROM sign_up_tokens WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
             "SELECT counted FROM texts WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
         ];
         for query in queries {

@@ -15,6 +15,7 @@ use crate::{
     push::queues::{Queues, is_pushed_to},
     readers::Readers,
     rows,
+    sign_ups::Turns,
     tail::Tail,
 };
 
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) running: Mutex<HashSet<[u8; 32]>>,
     /// Which parties have had their endpoints tested lately.
     pub(crate) tests: Mutex<HashMap<PartyId, RecentTests>>,
+    /// Who signed up lately.
+    pub(crate) sign_ups: Turns,
     /// The time of the newest change when the store was opened, in microseconds.
     pub(crate) opened_after: i64,
     /// Encrypts stored credentials.

@@ -70,7 +70,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, versi
     connection
         .prepare_cached(
             "INSERT INTO parties (id, settings, secrets, created_at, version) VALUES (?1, ?2, ?3, ?4, ?5) \
-             ON CONFLICT (id) DO UPDATE SET settings = ?2, secrets = ?3, version = ?5",
+             ON CONFLICT (id) DO UPDATE SET settings = ?2, secrets = ?3, created_at = ?4, version = ?5",
         )?
         .execute(params![
             party.id.as_str(),

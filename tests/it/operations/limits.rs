@@ -26,13 +26,33 @@ async fn a_caller_that_calls_too_often_is_told_when_to_come_back_and_others_are_
     for answer in refused {
         answer.refused(429);
         assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+        assert_eq!(answer.header("ratelimit-policy"), Some(r#""caller";q=3;w=1"#));
+        assert_eq!(answer.header("ratelimit"), Some(r#""caller";r=0;t=1"#));
     }
-    calm.api.get("/v1/me").await.must_be(200);
+    let calm = calm.api.get("/v1/me").await;
+    calm.must_be(200);
+    assert_eq!(calm.header("ratelimit"), Some(r#""caller";r=2;t=1"#));
     // It is a rate, not a ban.
     tests::eventually("the eager one is let in again", async || {
         (eager.api.get("/v1/me").await.status == 200).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn each_key_of_a_party_has_a_limit_of_its_own_and_nobody_is_told_of_one_where_there_is_none() {
+    let market = Setup::default().variable("MARKETPLACE_RATE_LIMIT_PER_SECOND", "2").start().await;
+    let party = market.join("shop").await;
+    let key = json!({ "environment": "prod" });
+    let second = market.operator.post("/v1/third-parties/shop/keys", key).await.must_be(201);
+    let second = market.anyone.with_key(second["api_key"].as_str().unwrap());
+    let answers = join_all([&party.api, &second, &party.api, &second].map(|api| api.get("/v1/me"))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+
+    let unlimited = TestGateway::start().await;
+    let party = unlimited.join("shop").await;
+    let answer = party.api.get("/v1/me").await;
+    assert_eq!((answer.status, answer.header("ratelimit"), answer.header("ratelimit-policy")), (200, None, None));
 }
 
 #[tokio::test]

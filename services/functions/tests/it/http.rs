@@ -61,6 +61,7 @@ fn api(world: &World) -> Router {
         tokens: tokens(world),
         secrets_key: "alias/marketplace".to_owned(),
         allow_private_endpoints: true,
+        sign_up: marketplace_api::SignUpPolicy::Approve,
         public_url: "https://market.example".parse().unwrap(),
     };
     http::api_of(&world.parts(), world.store.clone(), &config).unwrap()

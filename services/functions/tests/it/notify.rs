@@ -19,7 +19,8 @@ fn deps(world: &World, mail: bool) -> Deps<platform_aws::Aws, Post<AwsNotices>> 
     let (ses, sns) = (aws_sdk_sesv2::Client::new(world.config()), aws_sdk_sns::Client::new(world.config()));
     let notices = Post { notices: AwsNotices::new(ses, sns, "market@example.com"), mail };
     let config = Config { public_url: "https://market.example".into() };
-    Deps::new(world.parts().store_without_secrets(), notices, world.parts().clock, config)
+    let parts = world.parts();
+    Deps::new(parts.store_without_secrets(), notices, parts.clock, parts.randomness, config)
 }
 
 async fn accepted(world: &World) -> String {

@@ -84,6 +84,7 @@ impl Api {
         let rest = crate::routes(crate::Deps {
             edge: edge.clone(),
             allow_private_endpoints: false,
+            sign_up: crate::SignUpPolicy::Off,
             readiness: Arc::new(|| Box::pin(async { Ok(()) })),
         });
         let accounts = Accounts { edge, identity, notices, public_url: URL.into() };

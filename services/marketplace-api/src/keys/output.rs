@@ -38,7 +38,7 @@ impl<'a> KeyView<'a> {
 
 /// A key that was just made.
 #[derive(Serialize)]
-pub(super) struct NewKeyView<'a> {
+pub(crate) struct NewKeyView<'a> {
     #[serde(flatten)]
     key: KeyView<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +47,7 @@ pub(super) struct NewKeyView<'a> {
 
 impl<'a> NewKeyView<'a> {
     /// A stored answer has no key in it: keys are shown once.
-    pub(super) fn of(key: &'a ApiKey, secret: Option<&'a Secret>) -> Self {
+    pub(crate) fn of(key: &'a ApiKey, secret: Option<&'a Secret>) -> Self {
         Self { key: KeyView::of(key), api_key: secret.map(Secret::expose) }
     }
 }

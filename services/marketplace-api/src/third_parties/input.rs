@@ -19,14 +19,17 @@ use crate::pattern_field;
 /// The longest name, in characters.
 const MAX_NAME: usize = 100;
 
+/// Ids that would stand in the way of the routes with these names.
+const ROUTES: [&str; 2] = ["confirm", "signup"];
+
 /// The body of `POST /v1/third-parties`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewParty {
-    id: PartyId,
-    name: String,
-    contact_email: String,
-    scope: Option<Box<RawValue>>,
+pub(crate) struct NewParty {
+    pub(crate) id: PartyId,
+    pub(crate) name: String,
+    pub(crate) contact_email: String,
+    pub(crate) scope: Option<Box<RawValue>>,
 }
 
 /// The body of `PATCH /v1/third-parties/{id}`: what is given changes, and `"scope": null` lifts the scope.
@@ -40,15 +43,39 @@ pub(super) struct PartyChanges {
     #[serde(default, deserialize_with = "given")]
     scope: Option<Option<Box<RawValue>>>,
     #[serde(default, deserialize_with = "given")]
-    state: Option<PartyState>,
+    state: Option<StateWish>,
+    #[serde(default, deserialize_with = "given")]
+    open: Option<bool>,
     #[serde(default, deserialize_with = "given")]
     environment: Option<Environment>,
 }
 
+/// The states that an operator may put a party in; the others it is in until it takes part.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StateWish {
+    Active,
+    Paused,
+    Disabled,
+}
+
+impl From<StateWish> for PartyState {
+    fn from(wish: StateWish) -> Self {
+        match wish {
+            StateWish::Active => Self::Active,
+            StateWish::Paused => Self::Paused,
+            StateWish::Disabled => Self::Disabled,
+        }
+    }
+}
+
 impl NewParty {
     /// A party that is active, open in every environment, and gets addressed requests only, into its inbox.
-    pub(super) fn check(self, now: Timestamp) -> Result<Party, Problem> {
+    pub(crate) fn check(self, now: Timestamp) -> Result<Party, Problem> {
         let mut faults = Vec::new();
+        if ROUTES.contains(&self.id.as_str()) {
+            faults.push(Fault::new("/id", "this id is reserved for the marketplace itself"));
+        }
         let name = note(&mut faults, name(&self.name));
         let contact_email = note(&mut faults, contact_email(&self.contact_email));
         let scope = self.scope.map(|raw| note(&mut faults, pattern_field::read("/scope", &raw)));
@@ -67,18 +94,28 @@ impl PartyChanges {
         let name = self.name.and_then(|text| note(&mut faults, name(&text)));
         let contact_email = self.contact_email.and_then(|text| note(&mut faults, contact_email(&text)));
         let scope = self.scope.and_then(|raw| note(&mut faults, scope(raw.as_deref())));
-        if self.environment.is_some() && !matches!(self.state, Some(PartyState::Active | PartyState::Paused)) {
-            let rule = "only with `state` `active` or `paused`; a party is disabled as a whole";
-            faults.push(Fault::new("/environment", rule));
-        }
+        faults.extend(misplaced(self.environment, self.state, self.open));
         if !faults.is_empty() {
             return Err(Problem::invalid(faults));
         }
-        if name.is_none() && contact_email.is_none() && scope.is_none() && self.state.is_none() {
+        let untouched = name.is_none() && contact_email.is_none() && scope.is_none();
+        if untouched && self.state.is_none() && self.open.is_none() {
             return Err(Problem::invalid_field("", "must change something"));
         }
-        Ok(PartyPatch { name, contact_email, scope, state: self.state, environment: self.environment })
+        let (state, open, environment) = (self.state.map(PartyState::from), self.open, self.environment);
+        Ok(PartyPatch { name, contact_email, scope, state, open, environment })
     }
+}
+
+/// What is wrong with the environment that was given, or not.
+fn misplaced(environment: Option<Environment>, state: Option<StateWish>, open: Option<bool>) -> Option<Fault> {
+    let rule = match (environment, state, open) {
+        (Some(_), Some(StateWish::Disabled), _) => "not with `state` `disabled`: a party is disabled as a whole",
+        (Some(_), None, None) => "only with `state` or `open`",
+        (None, _, Some(_)) => "must be given with `open`",
+        _ => return None,
+    };
+    Some(Fault::new("/environment", rule))
 }
 
 fn note<T>(faults: &mut Vec<Fault>, result: Result<T, Fault>) -> Option<T> {
@@ -155,6 +192,13 @@ mod tests {
         assert_eq!(pointers(changes(json!({ "state": "disabled", "environment": "test" })).err()), ["/environment"]);
         assert_eq!(pointers(changes(json!({ "name": "a", "environment": "test" })).err()), ["/environment"]);
         assert!(changes(json!({ "state": "paused", "environment": "test" })).is_ok());
+        let closing_as_well = json!({ "state": "disabled", "open": false, "environment": "test" });
+        assert_eq!(pointers(changes(closing_as_well).err()), ["/environment"]);
+        assert_eq!(pointers(changes(json!({ "open": true })).err()), ["/environment"]);
+        assert!(matches!(
+            changes(json!({ "open": false, "environment": "prod" })),
+            Ok(PartyPatch { open: Some(false), environment: Some(Environment::Prod), .. })
+        ));
         assert!(changes(json!({ "state": "disabled" })).is_ok());
     }
 

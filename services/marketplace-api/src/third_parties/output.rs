@@ -41,7 +41,7 @@ impl<'a> PartySummary<'a> {
 
 /// A party by itself.
 #[derive(Serialize)]
-pub(super) struct PartyView<'a> {
+pub(crate) struct PartyView<'a> {
     id: &'a PartyId,
     name: &'a str,
     contact_email: &'a str,
@@ -70,7 +70,7 @@ struct EnvironmentView<'a> {
 }
 
 impl<'a> PartyView<'a> {
-    pub(super) fn of(party: &'a Party, now: Timestamp) -> Self {
+    pub(crate) fn of(party: &'a Party, now: Timestamp) -> Self {
         let view = |environment| {
             let settings = party.environment(environment);
             EnvironmentView {

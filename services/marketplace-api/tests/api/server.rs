@@ -14,7 +14,7 @@ use http_edge::{
     token::{Expected, JwksVerifier},
 };
 use jiff::Timestamp;
-use marketplace_api::{Deps, Readiness};
+use marketplace_api::{Deps, Readiness, SignUpPolicy};
 use marketplace_core::{
     command::route::MakeOffers,
     offer::delivery_id,
@@ -95,6 +95,7 @@ impl Server {
                 rate_limit: rate_limit.map(Arc::new),
             },
             allow_private_endpoints: false,
+            sign_up: SignUpPolicy::Approve,
             readiness,
         };
         Self { app: marketplace_api::app(deps), store, identity, randomness, _folder: folder }

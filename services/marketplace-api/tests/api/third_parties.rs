@@ -23,7 +23,7 @@ async fn a_party_is_made_and_its_key_works_at_once() {
     assert_eq!(
         me,
         json!({
-            "id": "3rdparty1", "name": "Books", "environment": "prod", "state": "active",
+            "id": "3rdparty1", "name": "Books", "environment": "prod", "open": true, "state": "active",
             "scope": scope, "filter": null, "delivery": { "mode": "poll" },
         })
     );

@@ -25,7 +25,7 @@ use marketplace_core::{
     ports::NoticeError,
     user::{Notifications, NotificationsPatch, UserPatch},
 };
-use platform_base::{clock::SystemClock, vault::Vault};
+use platform_base::{clock::SystemClock, randomness::OsRandomness, vault::Vault};
 use platform_embedded::{Embedded, Options, notices::LocalNotices};
 use serde_json::{Value, json, value::to_raw_value};
 use tempfile::TempDir;
@@ -85,8 +85,9 @@ impl World {
         let new = intake::from_api(br#"{"category": "books"}"#, user.clone()).unwrap();
         let create = Create { id: request, request: new, at: SystemClock.now() };
         store.apply(create, Urgency::Caller, None).await.unwrap();
+        let randomness = Arc::new(OsRandomness::new().unwrap());
         let config = Config { public_url: "https://market.example".into() };
-        let deps = Deps::new(store, notices, Arc::new(SystemClock), config);
+        let deps = Deps::new(store, notices, Arc::new(SystemClock), randomness, config);
         Self { deps, request, user, outbox, _folder: folder }
     }
 
@@ -295,5 +296,5 @@ async fn other_events_are_done_and_unreadable_ones_are_dead() {
     assert!(matches!(handle(&event, &world.deps).await, Err(NotifierError::Poison(_))));
     event.detail_type = names::DELIVERY.into();
     let silent = handle(&event, &world.deps).await.unwrap();
-    assert_eq!(silent, Done::Silent(Silence::NotAStatus));
+    assert_eq!(silent, Done::Silent(Silence::NotForPeople));
 }

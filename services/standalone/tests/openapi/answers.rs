@@ -88,6 +88,8 @@ async fn every_operation_answers_as_described() {
     watching(&witness).await;
     let party = joining(&witness).await;
     keys(&witness, &party).await;
+    pauses(&witness, &party).await;
+    sign_ups(&witness).await;
     signing(&witness, &party).await;
     let user = people(&witness).await;
     pushes(&witness, &party, &user).await;
@@ -163,6 +165,43 @@ async fn keys(witness: &Witness, party: &Party) {
     let first = listed["items"].as_array().expect("keys").last().expect("the first key")["key_id"].clone();
     let last = witness.call(&party.api, one, &[&text(&first)], None, 409).await;
     assert_eq!(last["current_status"], "last-key");
+}
+
+/// Somebody signs up, follows the link, and is let in.
+async fn sign_ups(witness: &Witness) {
+    let (anyone, confirm) = (&witness.gateway.anyone, "/v1/third-parties/confirm");
+    let (approve, id, contact) = ("/v1/third-parties/{id}/approve", "pens-and-more", "dev@pens.example");
+    let body = json!({ "id": id, "name": "Pens", "contact_email": contact });
+    witness.post(anyone, "/v1/third-parties/signup", &[], body.clone(), 202).await;
+    let other = json!({ "id": id, "name": "Others", "contact_email": contact });
+    witness.post(anyone, "/v1/third-parties/signup", &[], other, 409).await;
+    witness.post(anyone, "/v1/third-parties/signup", &[], json!({ "id": "signup" }), 422).await;
+    let early = witness.post(witness.operator(), approve, &[id], json!({}), 409).await;
+    assert_eq!(early["current_status"], "unconfirmed");
+    witness.get(witness.operator(), "/v1/third-parties/{id}", &[id]).await;
+    let token = witness.gateway.mailbox.confirmation_token(contact).await;
+    let confirmed = witness.post(anyone, confirm, &[], json!({ "token": token }), 200).await;
+    witness.post(anyone, confirm, &[], json!({ "token": token }), 404).await;
+    let api = anyone.with_key(&text(&confirmed["keys"][0]["api_key"]));
+    witness.call(&api, (Method::GET, "/v1/me"), &[], None, 403).await;
+    witness.post(witness.operator(), approve, &[id], json!({}), 200).await;
+    witness.get(&api, "/v1/me", &[]).await;
+}
+
+/// A party has pushes stop and go on, and cannot when it was an operator who paused it.
+async fn pauses(witness: &Witness, party: &Party) {
+    for path in ["/v1/me/pause", "/v1/me/resume"] {
+        let (_, body) = operation("post", path).body_examples()[0];
+        witness.post(&party.api, path, &[], body.clone(), 200).await;
+        witness.get(&party.api, "/v1/me", &[]).await;
+    }
+    let one = (Method::PATCH, "/v1/third-parties/{id}");
+    for (state, open) in [("paused", false), ("active", true)] {
+        let change = json!({ "state": state, "open": open, "environment": "prod" });
+        witness.call(witness.operator(), one.clone(), &[&party.id], Some(change), 200).await;
+        let resumed = if open { 200 } else { 409 };
+        witness.post(&party.api, "/v1/me/resume", &[], json!({}), resumed).await;
+    }
 }
 
 /// A party whose messages are signed has a key rotated and its endpoint tested.

@@ -6,6 +6,7 @@ mod answers;
 mod bodies;
 mod document;
 mod market;
+mod matrix;
 mod readme;
 mod reference;
 mod routes;

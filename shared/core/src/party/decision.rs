@@ -22,8 +22,8 @@ pub struct Known<'a> {
 pub struct PartyDecision {
     /// The party's new value.
     pub party: Party,
-    /// A key to store.
-    pub add_key: Option<ApiKey>,
+    /// Keys to store.
+    pub add_keys: Vec<ApiKey>,
     /// A key to remove.
     pub revoke_key: Option<ApiKey>,
     /// What to write in the journal, with who did it; none when nothing changes, and then nothing else is written.
@@ -38,8 +38,8 @@ pub(super) fn decision(
     party: Party,
     (change, environment, fields): Alteration,
     by: &str,
-    add_key: Option<&ApiKey>,
+    add_keys: &[ApiKey],
 ) -> PartyDecision {
     let fact = Fact::PartyChanged { third_party: id.clone(), environment, change, fields, by: by.to_owned() };
-    PartyDecision { party, add_key: add_key.cloned(), revoke_key: None, fact: Some(fact) }
+    PartyDecision { party, add_keys: add_keys.to_vec(), revoke_key: None, fact: Some(fact) }
 }

@@ -2,8 +2,8 @@
 
 use event_schema::{id::Environment, third_party::ThirdPartyChange};
 
-use super::{Party, PartyState, decision::Alteration};
-use crate::pattern::Pattern;
+use super::{Party, PartyState, decision::Alteration, pause::OPERATOR, refusals::unapproved, route::OPEN};
+use crate::{command::Refusal, pattern::Pattern};
 
 /// An operator's change to a party: what is given changes.
 #[derive(Clone, Debug, Default)]
@@ -16,11 +16,23 @@ pub struct PartyPatch {
     pub scope: Option<Option<Pattern>>,
     /// A new state, of the whole party or of one environment.
     pub state: Option<PartyState>,
-    /// Restricts `state` to one environment.
+    /// Opens the environment to it, or closes it.
+    pub open: Option<bool>,
+    /// Restricts `state` to one environment; `open` is always about one.
     pub environment: Option<Environment>,
 }
 
 impl PartyPatch {
+    /// Whether it may be made of this party: who has signed up takes part by being approved, and not by being resumed.
+    ///
+    /// # Errors
+    /// [`Refusal::State`] when it is no such party.
+    pub(super) fn admit(&self, party: &Party) -> Result<(), Refusal> {
+        let takes_part = !matches!(party.state, PartyState::Unconfirmed | PartyState::Pending);
+        let only_disables = self.state.is_none_or(|state| state == PartyState::Disabled);
+        if takes_part || only_disables { Ok(()) } else { Err(unapproved(party.state)) }
+    }
+
     pub(super) fn alter(&self, party: &mut Party) -> Alteration {
         let mut fields = Vec::new();
         if let Some(name) = &self.name {
@@ -35,6 +47,10 @@ impl PartyPatch {
             party.scope.clone_from(scope);
             fields.push("scope".to_owned());
         }
+        if let (Some(open), Some(environment)) = (self.open, self.environment) {
+            party.environment_mut(environment).open = open;
+            fields.push(OPEN.to_owned());
+        }
         let kind = self.state.map_or(ThirdPartyChange::Changed, |state| self.set_state(party, state, &mut fields));
         (kind, self.environment, fields)
     }
@@ -43,7 +59,7 @@ impl PartyPatch {
         fields.push("state".to_owned());
         match (state, self.environment) {
             (PartyState::Paused, Some(environment)) => {
-                party.environment_mut(environment).paused = Some("operator".to_owned());
+                party.environment_mut(environment).paused = Some(OPERATOR.to_owned());
                 ThirdPartyChange::Paused
             }
             (PartyState::Active, Some(environment)) => {
@@ -59,7 +75,8 @@ impl PartyPatch {
                 party.state = PartyState::Paused;
                 ThirdPartyChange::Paused
             }
-            (PartyState::Disabled, _) => {
+            // The last two are no wishes: nobody can ask for them.
+            (PartyState::Disabled | PartyState::Unconfirmed | PartyState::Pending, _) => {
                 party.state = PartyState::Disabled;
                 ThirdPartyChange::Disabled
             }

@@ -13,10 +13,15 @@ use crate::delivery::DeliverySettings;
 /// The name, in an event's `changed_fields`, of what routes are made of.
 pub(super) const DELIVERY: &str = "delivery";
 
+/// The name of whether an environment is open, which decides whether there is a route.
+pub(super) const OPEN: &str = "open";
+
 /// Whether a change of these fields (none: of everything) makes another route necessary. Filters, keys and names do not.
 #[must_use]
 pub fn concerns_routes(change: ThirdPartyChange, fields: &[String]) -> bool {
-    change != ThirdPartyChange::Changed || fields.is_empty() || fields.iter().any(|field| field == DELIVERY)
+    change != ThirdPartyChange::Changed
+        || fields.is_empty()
+        || fields.iter().any(|field| [DELIVERY, OPEN].contains(&&**field))
 }
 
 /// Takes the marks of one environment, or of all.
@@ -83,6 +88,11 @@ mod tests {
         PartyCommand::Patch(PartyPatch { state: Some(state), environment, ..PartyPatch::default() })
     }
 
+    fn opens(environment: Environment) -> PartyCommand {
+        let open = PartyPatch { open: Some(true), environment: Some(environment), ..PartyPatch::default() };
+        PartyCommand::Patch(open)
+    }
+
     const A: &str = "https://a.example/";
     const B: &str = "https://b.example/";
 
@@ -110,6 +120,8 @@ mod tests {
             (state(PartyState::Paused, Some(Environment::Test)), true),
             (state(PartyState::Active, None), false),
             (PartyCommand::Disable, false),
+            (opens(PROD), false),
+            (opens(Environment::Test), true),
             (PartyCommand::SetFilter(PROD, None), true),
             (PartyCommand::RevokeKey(KeyId(Uuid::nil())), true),
             (PartyCommand::Patch(rename), true),

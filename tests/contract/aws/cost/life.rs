@@ -224,6 +224,7 @@ impl Life {
                 store.clone(),
                 Post,
                 Arc::new(StoryClock),
+                randomness(),
                 notifier::Config { public_url: "https://market.example".into() },
             ),
             sender: functions::push::Deps::new(
@@ -375,7 +376,12 @@ fn http(store: &Aws, user: UserId, closing: watch::Receiver<bool>) -> Router {
         rate_limit: None,
     };
     let readiness: marketplace_api::Readiness = Arc::new(|| Box::pin(async { Ok(()) }));
-    let people = marketplace_api::Deps { edge: edge.clone(), allow_private_endpoints: true, readiness };
+    let people = marketplace_api::Deps {
+        edge: edge.clone(),
+        allow_private_endpoints: true,
+        sign_up: marketplace_api::SignUpPolicy::Off,
+        readiness,
+    };
     let machines = status_ingest::Deps { edge, max_wait: Duration::ZERO, closing };
     finish(marketplace_api::routes(people).merge(status_ingest::routes(machines)), clock, randomness)
 }
