@@ -416,7 +416,7 @@ async fn calls_of_the_aws_wire_without_a_signature_are_refused_in_awss_way() {
         assert!(answer.json()["__type"].is_string(), "{}", answer.text);
     }
     for method in [Method::GET, Method::PUT, Method::TRACE] {
-        Answer::to(scene.market.operator.request(method, "/")).await.refused(404);
+        Answer::to(scene.market.operator.request(method, "/")).await.refused(405);
     }
     assert_eq!(scene.all().await, before);
 }

@@ -136,10 +136,10 @@ impl DeliverySettings {
     fn urls(&self) -> Vec<&EndpointUrl> {
         match self {
             Self::Poll => vec![],
-            Self::Push(PushSettings { url, auth: Auth::OauthClientCredentials { token_url, .. }, .. }) => {
-                vec![url, token_url]
-            }
-            Self::Push(push) => vec![&push.url],
+            Self::Push(push) => match &push.auth {
+                Auth::OauthClientCredentials { token_url, .. } => vec![&push.url, token_url],
+                Auth::None | Auth::ApiKey { .. } | Auth::Basic { .. } => vec![&push.url],
+            },
         }
     }
 

@@ -82,7 +82,7 @@ pub(crate) async fn of_many_who_sign_up_with_an_id_one_has_it<P: PlatformUnderTe
         }
     }
     let kept = store.party(&party_id("books")).await.unwrap().unwrap();
-    assert_eq!(signed_up, [kept.contact_email.clone()]);
+    assert_eq!(signed_up, std::slice::from_ref(&kept.contact_email));
     let joined = PartyCommand::Join(Box::new(party("books")), api_key("books"));
     assert!(apply(&store, "books", joined).await.is_err(), "an operator does not take it, either");
 }
