@@ -18,6 +18,8 @@ mod aws_client;
 mod backtests;
 #[path = "../it/cancel.rs"]
 mod cancel;
+#[path = "../it/clocks.rs"]
+mod clocks;
 #[path = "../it/contacts.rs"]
 mod contacts;
 #[path = "../it/crossing.rs"]

@@ -1,5 +1,6 @@
 //! The platform for one machine: the contract, and what it promises besides.
 
+mod alarms;
 mod backup;
 mod bus;
 mod group_commit;
@@ -24,10 +25,11 @@ use std::{
 
 use event_schema::kind::EventKind;
 use futures::FutureExt;
+use jiff::Timestamp;
 use marketplace_core::publish::BusEvent;
 use platform_base::vault::Vault;
 use platform_embedded::{
-    Embedded, Options,
+    Embedded, Options, alarms as kept_alarms,
     bus::{Bus, Consumer},
     push::PushWorkers,
 };
@@ -127,6 +129,10 @@ impl PlatformUnderTest for OneMachine {
         let seen = seen.lock().expect("no panic").clone();
         assert_eq!(seen.len(), count, "no event without a fact");
         seen
+    }
+
+    async fn keep_deadlines(&self, now: Timestamp) {
+        kept_alarms::keep(&self.store, now).await.expect("kept");
     }
 
     async fn push_without_end(&self, pushes: usize) -> PushWorkers {

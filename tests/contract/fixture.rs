@@ -80,6 +80,7 @@ pub(crate) fn batches(request: RequestId, parties: &[&str], now: Timestamp) -> V
         environment: Environment::Prod,
         parties: parties.iter().map(|party| party_id(party)).collect(),
         handed_over: [].into(),
+        clocks: [].into(),
         last_of: None,
         registry_version: 1,
         cause: None,

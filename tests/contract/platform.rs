@@ -1,5 +1,6 @@
 //! What the contract's rules need of a platform besides its ports: to be opened, closed, and looked into.
 
+use jiff::Timestamp;
 use marketplace_core::{ports::Store, publish::BusEvent};
 
 /// A platform that claims to implement the ports.
@@ -33,6 +34,9 @@ pub(crate) trait PlatformUnderTest: Sized {
 
     /// The first so many events of its bus, once each, in the order in which a new consumer happens to get them.
     async fn events(&self, count: usize) -> Vec<BusEvent>;
+
+    /// Does what the clocks of offers say is due by now.
+    async fn keep_deadlines(&self, now: Timestamp);
 
     /// Starts pushing to endpoints that never answer; ends when so many pushes are on the wire.
     async fn push_without_end(&self, pushes: usize) -> Self::OnTheWire;

@@ -2,6 +2,7 @@
 
 pub(crate) mod contacts;
 pub(crate) mod dead_letters;
+pub(crate) mod deadlines;
 pub(crate) mod endpoint_tests;
 pub(crate) mod events;
 pub(crate) mod idempotency;
@@ -66,6 +67,14 @@ rules! {
         of_many_who_offer_it_again_at_once_nobody_is_asked_twice,
         of_a_release_and_what_ends_it_otherwise_one_is_done,
         every_round_of_a_race_has_one_winner,
+    }
+    deadlines {
+        a_party_is_reminded_and_then_its_time_is_over,
+        an_answer_stops_the_clock_and_work_does_not,
+        clocks_survive_a_restart,
+        of_an_answer_and_the_end_of_the_clock_one_counts,
+        many_clocks_are_kept,
+        who_was_never_told_is_told_nothing,
     }
     lists {
         a_users_requests_are_newest_first,

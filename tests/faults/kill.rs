@@ -41,6 +41,11 @@ impl Crowd {
         for (transport, status) in [("managed", "accepted"), ("direct", "completed")] {
             crowd.join_pushed(&market, transport, status).await;
         }
+        // Never comes for what it is offered; a second later its time is over.
+        let absent = market.join("absent").await;
+        let clock = serde_json::json!({ "acceptance": [{ "expire_after_seconds": 1 }] });
+        market.operator.patch("/v1/third-parties/absent", clock).await.must_be(200);
+        absent.wants_everything().await;
         let party = market.join("polling").await;
         party.wants_everything().await;
         let (promises, seen) = (crowd.promises.clone(), crowd.polled.clone());
@@ -84,6 +89,7 @@ async fn what_was_promised_is_kept_through_kills_at_random_moments() {
     }
     every_request_reaches_its_end(&server.market().operator, &crowd).await;
     every_status_is_in_the_timeline(&server.market().operator, &crowd).await;
+    every_release_is_in_the_timeline(&server.market().operator, &crowd).await;
     every_repeat_has_the_same_id(&crowd);
 }
 
@@ -95,9 +101,37 @@ async fn every_request_reaches_its_end(operator: &Caller, crowd: &Crowd) {
             let request = operator.get(&format!("/v1/requests/{id}")).await.must_be(200);
             let offers = request["offers"].as_array().expect("a list");
             let waiting = |offer: &Value| matches!(offer["status"].as_str(), Some("pending" | "sent" | "delivered"));
-            (offers.len() == 3 && !offers.iter().any(waiting)).then_some(())
+            // More are offered it when somebody gives it back; all that came back is dealt with.
+            let is_over = request["status"] != "offered" && !offers.iter().any(waiting);
+            (offers.len() >= 4 && is_over).then(|| clock_was_kept(&request))
         })
         .await;
+    }
+}
+
+/// Whoever never came is told of as expired, once, unless somebody else had won before.
+fn clock_was_kept(request: &Value) {
+    let timeline = request["timeline"].as_array().expect("a list");
+    let expired = timeline.iter().filter(|entry| entry["type"] == "offer.expired").collect::<Vec<_>>();
+    let of_absent = request["offers"].as_array().expect("a list").iter().filter(|it| it["third_party"] == "absent");
+    let states: Vec<_> = of_absent.map(|offer| offer["status"].as_str().expect("a word")).collect();
+    assert_eq!(expired.len(), states.iter().filter(|state| **state == "expired").count(), "{request:#}");
+    assert!(states.iter().all(|state| ["expired", "withdrawn"].contains(state)), "{states:?}");
+}
+
+async fn every_release_is_in_the_timeline(operator: &Caller, crowd: &Crowd) {
+    let releases = crowd.promises.releases();
+    assert!(!releases.is_empty());
+    for request in crowd.promises.requests() {
+        let request = operator.get(&format!("/v1/requests/{request}")).await.must_be(200);
+        let timeline = request["timeline"].as_array().expect("a list");
+        for offer in request["offers"].as_array().expect("a list") {
+            let delivery = offer["delivery_id"].as_str().expect("an id");
+            let told = |entry: &&Value| entry["type"] == "offer.released" && entry["delivery_id"] == delivery;
+            let promised = releases.iter().any(|released| released == delivery);
+            // A release whose answer was lost is asked for again, and answered then.
+            assert_eq!(timeline.iter().filter(told).count(), usize::from(promised), "{delivery} in {request:#}");
+        }
     }
 }
 

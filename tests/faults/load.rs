@@ -20,6 +20,8 @@ pub(crate) struct Promises {
     requests: Mutex<BTreeSet<String>>,
     /// Statuses answered 200: delivery and status.
     statuses: Mutex<BTreeSet<(String, String)>>,
+    /// Deliveries that were given back with 200.
+    releases: Mutex<BTreeSet<String>>,
 }
 
 impl Promises {
@@ -31,6 +33,11 @@ impl Promises {
     /// Statuses that were accepted.
     pub(crate) fn statuses(&self) -> Vec<(String, String)> {
         lock(&self.statuses).iter().cloned().collect()
+    }
+
+    /// Deliveries that were given back.
+    pub(crate) fn releases(&self) -> Vec<String> {
+        lock(&self.releases).iter().cloned().collect()
     }
 }
 
@@ -117,6 +124,9 @@ pub(crate) async fn answer_pushes(party: Caller, endpoint: Arc<PartyServer>, pro
         for message in endpoint.received() {
             if message.kind() == "offer.created" && answered.insert(message.delivery_id()) {
                 answer(&party, &message.delivery_id(), status, &promises).await;
+                if status == "accepted" && answered.len().is_multiple_of(4) {
+                    give_back(&party, &message.delivery_id(), &promises).await;
+                }
             }
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -147,6 +157,20 @@ async fn answer(party: &Caller, delivery: &str, status: &str, promises: &Promise
     match answer.status {
         200 => {
             lock(&promises.statuses).insert((delivery.to_owned(), status.to_owned()));
+        }
+        409 => assert_eq!(answer.json()["current_status"], "withdrawn", "only losers are refused: {answer:?}"),
+        _ => panic!("{answer:?}"),
+    }
+}
+
+/// What was accepted is given back, unless it was won by another.
+async fn give_back(party: &Caller, delivery: &str, promises: &Promises) {
+    let path = format!("/v1/deliveries/{delivery}/release");
+    let body = json!({ "reason": "out of stock" });
+    let answer = insist(|| party.request(Method::POST, &path).json(&body)).await;
+    match answer.status {
+        200 => {
+            lock(&promises.releases).insert(delivery.to_owned());
         }
         409 => assert_eq!(answer.json()["current_status"], "withdrawn", "only losers are refused: {answer:?}"),
         _ => panic!("{answer:?}"),

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use functions::config::{Api, Ingest, Notifier, Publisher, Sender, TableOnly, Ticks};
+use functions::config::{Api, Ingest, Notifier, Publisher, Router, Sender, TableOnly, Ticks};
 
 use crate::template::{STACK, text};
 
@@ -72,6 +72,7 @@ fn looked_up(kind: &str) -> BTreeSet<String> {
         "Ingest" => Ingest::read(lookup).is_err(),
         "Notifier" => Notifier::read(lookup).is_err(),
         "Publisher" => Publisher::read(lookup).is_err(),
+        "Router" => Router::read(lookup).is_err(),
         "Sender" => Sender::read(lookup).is_err(),
         "TableOnly" => TableOnly::read(lookup).is_err(),
         "Ticks" => Ticks::read(lookup).is_err(),

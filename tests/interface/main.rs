@@ -2,4 +2,6 @@
 // Says to clippy, too, that all of this is test code.
 #![cfg(test)]
 
+mod client;
 mod descriptions;
+mod fuzzing;

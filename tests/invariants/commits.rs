@@ -2,7 +2,7 @@
 //! nobody heard of it, and the caller is told (DESIGN section 4, invariants 1 to 3).
 
 use serde_json::{Value, json};
-use tests::{Answer, PartyServer, Reply, TestGateway, market::delivery_of};
+use tests::{Answer, PartyServer, Reply, TestGateway, eventually, market::delivery_of};
 
 use crate::sabotage::{Moment, Sabotage};
 
@@ -22,6 +22,10 @@ async fn a_change_whose_event_is_not_written_is_not_made() {
         let id = user.place(json!({ "third_party": "shop" })).await;
         let before = market.routed(&id).await;
         let delivery = delivery_of(&before, "shop");
+        let taken = user.place(json!({ "third_party": "shop" })).await;
+        let accepted = delivery_of(&market.routed(&taken).await, "shop");
+        shop.answer(&accepted, "accepted").await.must_be(200);
+        let taken_before = market.request(&taken).await;
 
         let sabotage = Sabotage::of(market.data_dir(), "journal", moment);
         let newcomer = json!({ "id": "newcomer", "name": "New", "contact_email": "new@example.com" });
@@ -29,6 +33,7 @@ async fn a_change_whose_event_is_not_written_is_not_made() {
             (&user.api, "/v1/requests".to_owned(), json!({})),
             (&user.api, format!("/v1/requests/{id}/cancel"), json!({})),
             (&shop.api, format!("/v1/deliveries/{delivery}/status"), json!({ "status": "accepted" })),
+            (&shop.api, format!("/v1/deliveries/{accepted}/release"), json!({ "reason": "rain" })),
             (&shop.api, "/v1/inbox/ack".to_owned(), json!({ "delivery_ids": [delivery] })),
             (&market.operator, "/v1/third-parties".to_owned(), newcomer),
         ] {
@@ -37,7 +42,8 @@ async fn a_change_whose_event_is_not_written_is_not_made() {
         let everything = json!({ "pattern": { "source": ["com.marketplace.market"] } });
         failed(&shop.api.put("/v1/me/filter", everything).await);
         assert_eq!(market.request(&id).await, before, "{moment:?}");
-        assert_eq!(count(&user.api.get("/v1/requests").await.must_be(200)), 1, "{moment:?}");
+        assert_eq!(market.request(&taken).await, taken_before, "{moment:?}");
+        assert_eq!(count(&user.api.get("/v1/requests").await.must_be(200)), 2, "{moment:?}");
         assert_eq!(count(&market.operator.get("/v1/third-parties").await.must_be(200)), 1, "{moment:?}");
 
         // The filter that was refused is not in force, and the refused request is not in the way of the next.
@@ -46,6 +52,28 @@ async fn a_change_whose_event_is_not_written_is_not_made() {
         assert_eq!(market.routed(&unseen).await["status"], "unmatched", "{moment:?}");
         shop.answer(&delivery, "accepted").await.must_be(200);
     }
+}
+
+#[tokio::test]
+async fn an_end_whose_event_is_not_written_comes_when_it_can_be() {
+    let market = TestGateway::start().await;
+    let shop = market.join("shop").await;
+    let clock = json!({ "acceptance": [{ "expire_after_seconds": 3 }] });
+    market.operator.patch("/v1/third-parties/shop", clock).await.must_be(200);
+    let user = market.register().await;
+    let id = user.place(json!({ "third_party": "shop" })).await;
+    let before = market.routed(&id).await;
+    let delivery = delivery_of(&before, "shop");
+    let sabotage = Sabotage::of(market.data_dir(), "journal", Moment::AtTheCommit);
+    // Who is late is refused by what is stored, whether or not the end could be written.
+    eventually("its time is over", async || {
+        let late = shop.answer(&delivery, "in-progress").await;
+        (late.status == 409).then(|| assert_eq!(late.refused(409)["current_status"], "expired"))
+    })
+    .await;
+    assert_eq!(market.request(&id).await, before);
+    sabotage.mend();
+    market.until_status(&id, "expired").await;
 }
 
 #[tokio::test]

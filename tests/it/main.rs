@@ -8,6 +8,7 @@ mod backtests;
 mod bad_input;
 mod cancel;
 mod changes;
+mod clocks;
 mod contacts;
 mod crossing;
 mod dead_letters;

@@ -6,3 +6,4 @@ mod disk;
 mod drain;
 mod limits;
 mod secret_key;
+mod secrets;

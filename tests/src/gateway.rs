@@ -91,6 +91,12 @@ impl TestGateway {
         format!("http://{}", self.gateway.address())
     }
 
+    /// The operator's token.
+    #[must_use]
+    pub fn operator_token(&self) -> String {
+        self.gateway.operator_token().expose_secret().to_owned()
+    }
+
     /// The real `aws` client, with the right secret.
     #[must_use]
     pub fn aws(&self) -> AwsClient {

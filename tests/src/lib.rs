@@ -18,9 +18,11 @@ pub mod names;
 pub mod party_server;
 pub mod process;
 pub mod receivers;
+pub mod secrets;
 pub mod stack;
 mod surroundings;
 pub mod token_server;
+pub mod wiretap;
 
 pub use self::{
     caller::{Answer, Caller},

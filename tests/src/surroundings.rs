@@ -94,7 +94,11 @@ pub(crate) fn interface_program(name: &str) -> Command {
         let installed = || python_programs("venv-interface", "requirements-interface.txt");
         variable("MARKETPLACE_TEST_INTERFACE").map_or_else(installed, PathBuf::from)
     });
-    Command::new(PROGRAMS.join(name))
+    let mut command = Command::new(PROGRAMS.join(name));
+    // They call each other by name.
+    let path = variable("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{path}", PROGRAMS.display()));
+    command
 }
 
 /// The judge of the description of the bus, with the library in `MARKETPLACE_TEST_VALIDATORS`, as `cargo xtask test`

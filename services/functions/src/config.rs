@@ -61,7 +61,16 @@ pub struct Ingest {
     pub max_wait: Duration,
 }
 
-/// What `request-router`, `delivery-recorder` and `user-confirmed` need: the table alone.
+/// `request-router`.
+#[derive(Clone, Debug)]
+pub struct Router {
+    /// `MARKETPLACE_TABLE`.
+    pub table: String,
+    /// `MARKETPLACE_DOORBELL_QUEUE`: the doorbell's URL.
+    pub doorbell: String,
+}
+
+/// What `delivery-recorder` and `user-confirmed` need: the table alone.
 #[derive(Clone, Debug)]
 pub struct TableOnly {
     /// `MARKETPLACE_TABLE`.
@@ -154,6 +163,18 @@ impl Ingest {
         let (table, tokens, secrets_key) = (reader.table(), reader.tokens(), reader.secrets_key());
         let max_wait = reader.checked("MARKETPLACE_MAX_WAIT_SECONDS", wait);
         reader.finish(|| Some(Self { table: table?, tokens: tokens?, secrets_key: secrets_key?, max_wait: max_wait? }))
+    }
+}
+
+impl Router {
+    /// Reads it; `lookup` gives a variable's value, if it is set.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem there is.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(lookup);
+        let (table, doorbell) = (reader.table(), reader.doorbell());
+        reader.finish(|| Some(Self { table: table?, doorbell: doorbell? }))
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Ring {
     Offer(OfferRing),
     /// For all that is due to a party's environment.
     Backlog(BacklogRing),
+    /// For the clock of an offer.
+    Alarm(AlarmRing),
 }
 
 /// An offer's message may be due.
@@ -46,11 +48,20 @@ pub struct BacklogRing {
     pub lease: Option<u64>,
 }
 
+/// The clock of an offer may have something due.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct AlarmRing {
+    /// Which offer's.
+    pub alarm: DeliveryId,
+}
+
 impl Ring {
-    fn place(&self) -> (&PartyId, Environment) {
+    /// Those of one group hold up nobody else's.
+    fn group(&self) -> String {
         match self {
-            Self::Offer(ring) => (&ring.third_party, ring.environment),
-            Self::Backlog(ring) => (&ring.third_party, ring.environment),
+            Self::Offer(ring) => format!("{}.{}", ring.third_party, ring.environment),
+            Self::Backlog(ring) => format!("{}.{}", ring.third_party, ring.environment),
+            Self::Alarm(ring) => ring.alarm.to_string(),
         }
     }
 }
@@ -96,7 +107,5 @@ impl Doorbell {
 #[expect(clippy::cast_possible_truncation, reason = "at most 900")]
 fn entry(ring: &Ring, id: usize, delay: f64) -> Result<SendMessageBatchRequestEntry, Box<dyn Error + Send + Sync>> {
     let entry = SendMessageBatchRequestEntry::builder().id(id.to_string()).delay_seconds(delay as i32);
-    let (party, environment) = ring.place();
-    let group = format!("{party}.{environment}");
-    Ok(entry.message_group_id(group).message_body(serde_json::to_string(ring)?).build()?)
+    Ok(entry.message_group_id(ring.group()).message_body(serde_json::to_string(ring)?).build()?)
 }

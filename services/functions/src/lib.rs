@@ -3,6 +3,7 @@
 //!
 //! What wakes which function, and what each reads of its environment, stands at the top of `infra/template.yaml`.
 
+pub mod alarms;
 pub mod config;
 pub mod doorbell;
 pub mod http;

@@ -1,7 +1,8 @@
 //! `webhook-sender`: the doorbell rings, and what is due for the offer that it rings for is pushed once.
 //!
 //! A message is claimed in the table before anybody may see it, so that two rings are one push. What follows from the
-//! attempt is recorded there, and a retry rings again when it is due. Should a ring be lost, the sweeper rings.
+//! attempt is recorded there, and a retry rings again when it is due. Should a ring be lost, the sweeper rings. Clocks of
+//! offers ring, too.
 
 mod backlog;
 mod endpoints;
@@ -30,6 +31,7 @@ use serde::Deserialize;
 
 use self::{endpoints::Endpoints, turns::Turns};
 use crate::{
+    alarms,
     doorbell::{Doorbell, OfferRing, Ring},
     sqs::{self, Failure},
 };
@@ -79,6 +81,7 @@ pub async fn handle<P: Push>(batch: &SqsEvent, deps: &Deps<P>) -> SqsBatchRespon
             match ring(message)? {
                 Ring::Offer(ring) => answer(&ring, turns, deps).await,
                 Ring::Backlog(ring) => backlog::lead(&ring, deps).await,
+                Ring::Alarm(ring) => alarms::keep(ring.alarm, &deps.store, &deps.doorbell, &*deps.clock).await,
             }
         }
     })

@@ -23,7 +23,7 @@ use crate::{
     doorbell::Doorbell,
     notify::Post,
     publish::Measured,
-    push, record,
+    push, record, router,
     sqs::Failure,
     telemetry::Metrics,
     tick::{self, SweptTo},
@@ -112,14 +112,16 @@ pub(crate) fn without_slash(url: &Url) -> Arc<str> {
 ///
 /// # Errors
 /// Something that it needs cannot be had; as of all functions here.
-pub async fn router(config: &config::TableOnly) -> Result<request_router::Deps<Aws>, Failure> {
+pub async fn router(config: &config::Router) -> Result<router::Deps, Failure> {
     let parts = Parts::load(&config.table).await?;
-    Ok(request_router::Deps {
+    let doorbell = parts.doorbell(&config.doorbell);
+    let router = request_router::Deps {
         store: parts.store_without_secrets(),
         clock: parts.clock,
         bus: request_router::Bus::Shared,
         managed: request_router::Managed::HandedOver,
-    })
+    };
+    Ok(router::Deps { router, doorbell })
 }
 
 /// `notifier`.

@@ -20,7 +20,7 @@ use http_edge::{
 use jiff::Timestamp;
 use marketplace_core::{
     delivery::{DeliveryInput, resolve},
-    party::{Party, PartyCommand, PartyState},
+    party::{AcceptanceClock, Party, PartyCommand, PartyState},
     pattern::Pattern,
     ports::Store,
 };
@@ -53,6 +53,7 @@ pub(crate) struct Me<'a> {
     scope: Option<&'a Pattern>,
     filter: Option<&'a Pattern>,
     delivery: ShownDelivery<'a>,
+    acceptance: &'a [AcceptanceClock],
 }
 
 impl<'a> Me<'a> {
@@ -68,6 +69,7 @@ impl<'a> Me<'a> {
             scope: party.scope.as_ref(),
             filter: settings.filter.as_ref(),
             delivery: ShownDelivery::masked(&settings.delivery, now),
+            acceptance: &settings.acceptance,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! One event in, what follows from it written down.
 
+mod eligible;
 mod reoffer;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use event_schema::{
     envelope::Metadata,
@@ -20,11 +21,9 @@ use marketplace_core::{
         route::{FIRST_ROUND, MakeOffers},
         withdraw::{WithdrawFromDisabled, WithdrawLosers},
     },
-    delivery::{DeliverySettings, Transport},
     intake::{self, NewRequest},
     offer::delivery_id,
-    party::{Party, PartyState},
-    pattern::Fields,
+    party::PartyState,
     ports::{Clock, Inbox, PageQuery, PartyStore, RequestStore, Urgency},
     publish::BusEvent,
     routing::RoutingTable,
@@ -32,6 +31,7 @@ use marketplace_core::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use self::eligible::eligible;
 use crate::{Forged, RouterError};
 
 /// The events that the router consumes.
@@ -70,16 +70,28 @@ pub enum Managed {
     HandedOver,
 }
 
-/// Handles one event; other kinds than [`KINDS`] are done at once.
+/// An offer that was made, or made before, against a clock: where the store does not wake by itself, somebody has to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Alarm {
+    /// The offer.
+    pub delivery_id: DeliveryId,
+    /// When something is due first.
+    pub at: Timestamp,
+}
+
+/// Handles one event; other kinds than [`KINDS`] are done at once. Answers which clocks run from now on.
 ///
 /// # Errors
 /// [`RouterError`] says whether to try again.
-pub async fn handle<S: RequestStore + PartyStore + Inbox>(event: &BusEvent, deps: &Deps<S>) -> Result<(), RouterError> {
+pub async fn handle<S: RequestStore + PartyStore + Inbox>(
+    event: &BusEvent,
+    deps: &Deps<S>,
+) -> Result<Vec<Alarm>, RouterError> {
     match EventKind::from_detail_type(&event.detail_type) {
         Some(EventKind::Request) => route(event, deps).await,
         Some(EventKind::StatusUpdate) => follow(event, deps).await,
-        Some(EventKind::ThirdParty) => sweep(event, deps).await,
-        Some(EventKind::Delivery | EventKind::DeliveryResult) | None => Ok(()),
+        Some(EventKind::ThirdParty) => sweep(event, deps).await.map(|()| vec![]),
+        Some(EventKind::Delivery | EventKind::DeliveryResult) | None => Ok(vec![]),
     }
 }
 
@@ -89,7 +101,7 @@ struct Origin {
     metadata: Option<Metadata>,
 }
 
-async fn route<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -> Result<(), RouterError> {
+async fn route<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -> Result<Vec<Alarm>, RouterError> {
     let text = event.detail.get();
     let new = intake::from_event_detail(text).map_err(|error| RouterError::Poison(Box::new(error)))?;
     let Origin { metadata } = serde_json::from_str(text)?;
@@ -103,16 +115,19 @@ async fn route<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -
     let whole = intake::request_event(event.id, event.time, &new.detail, metadata.as_ref())?;
     let eligible = eligible(&whole, &new, deps).await?;
     let first = |party: &PartyId| (party.clone(), delivery_id(id, party, new.environment, FIRST_ROUND));
-    let made = eligible.parties.iter().map(first).collect();
+    let made: Vec<_> = eligible.parties.iter().map(first).collect();
+    let at = deps.clock.now();
+    let alarms = eligible.alarms(&made, at);
     let offers = MakeOffers {
         request: id,
         environment: new.environment,
         parties: eligible.parties,
         handed_over: eligible.handed_over,
+        clocks: eligible.clocks,
         last_of: None,
         registry_version: eligible.registry_version,
         cause: metadata.map(|metadata| metadata.sequence),
-        at: deps.clock.now(),
+        at,
     };
     let mut batches = MakeOffers::batches(offers);
     // The marker goes last: until it is there, the event is not handled and the offers are made again, as the same.
@@ -121,7 +136,8 @@ async fn route<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -
     if let Some(last) = last {
         deps.store.apply(last, Urgency::Ours, None).await?;
     }
-    withdraw_from_leavers(made, deps).await
+    withdraw_from_leavers(made, deps).await?;
+    Ok(alarms)
 }
 
 /// Who was disabled while it was offered the request may have been swept before the offer was there.
@@ -169,60 +185,20 @@ async fn accept_from_outside<S: RequestStore>(
     Ok(id)
 }
 
-/// Who is offered a request.
-struct Eligible {
-    parties: Vec<PartyId>,
-    handed_over: BTreeMap<PartyId, Timestamp>,
-    registry_version: u64,
-}
-
-async fn eligible<S: PartyStore>(event: &Value, new: &NewRequest, deps: &Deps<S>) -> Result<Eligible, RouterError> {
-    let fields = Fields::new(event);
-    let now = deps.clock.now();
-    let eligible = deps.store.with_routing(|routing| {
-        let parties = routing.route(&fields, new.environment, new.addressed_to.as_deref());
-        let handed_over = match deps.managed {
-            Managed::Pushed => BTreeMap::new(),
-            Managed::HandedOver => handed_over(routing, &parties, new, now),
-        };
-        Eligible { parties, handed_over, registry_version: routing.version() }
-    });
-    Ok(eligible.await?)
-}
-
-/// Those that the bus delivers to, and until when it tries at most. Without a route of theirs, or while their pushes are
-/// paused, it does not.
-fn handed_over(
-    routing: &RoutingTable,
-    parties: &[PartyId],
-    new: &NewRequest,
-    now: Timestamp,
-) -> BTreeMap<PartyId, Timestamp> {
-    let until = |party: &Party| {
-        let settings = party.environment(new.environment);
-        let DeliverySettings::Push(push) = &settings.delivery else {
-            return None;
-        };
-        let carried = push.transport == Transport::Managed && settings.route && party.takes_pushes(new.environment);
-        carried.then(|| now.checked_add(push.max_age_hours.duration()).ok()).flatten()
-    };
-    let handed_over = |id: &PartyId| Some((id.clone(), until(routing.party(id)?)?));
-    parties.iter().filter_map(handed_over).collect()
-}
-
 /// A win or a cancellation closes the other offers, and what comes back is offered to others; everything else is not the
 /// router's. What is stored decides, not what the event says.
-async fn follow<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -> Result<(), RouterError> {
+async fn follow<S: RequestStore + PartyStore>(event: &BusEvent, deps: &Deps<S>) -> Result<Vec<Alarm>, RouterError> {
     let update: StatusUpdateDetail = serde_json::from_str(event.detail.get())?;
     match (update.status, update.delivery_id) {
-        (UpdateStatus::Cancelled, _) => withdraw(&update, deps).await,
+        (UpdateStatus::Cancelled, _) => withdraw(&update, deps).await.map(|()| vec![]),
+        (UpdateStatus::Expired, Some(vacated)) => reoffer::in_place_of(vacated, &update, deps).await,
         (UpdateStatus::Released, Some(vacated)) => {
             // The round of a winner that gave it back is over: who lost in it hears of that before they are asked again.
             withdraw(&update, deps).await?;
             reoffer::in_place_of(vacated, &update, deps).await
         }
-        _ if update.won == Some(true) => withdraw(&update, deps).await,
-        _ => Ok(()),
+        _ if update.won == Some(true) => withdraw(&update, deps).await.map(|()| vec![]),
+        _ => Ok(vec![]),
     }
 }
 

@@ -8,4 +8,4 @@ mod error;
 mod handler;
 
 pub use error::{Forged, RouterError};
-pub use handler::{Bus, Deps, KINDS, Managed, handle};
+pub use handler::{Alarm, Bus, Deps, KINDS, Managed, handle};

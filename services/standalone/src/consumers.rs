@@ -19,7 +19,7 @@ pub(crate) fn router(deps: request_router::Deps<Embedded>) -> Consumer {
         kinds: request_router::KINDS,
         handler: Arc::new(move |event| {
             let deps = deps.clone();
-            async move { request_router::handle(&event, &deps).await.map_err(router_error) }.boxed()
+            async move { request_router::handle(&event, &deps).await.map(drop).map_err(router_error) }.boxed()
         }),
     }
 }

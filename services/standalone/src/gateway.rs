@@ -1,9 +1,10 @@
 //! The whole gateway in one process: opened, wired, served and drained.
 
+mod secrets;
+
 use std::{
     io,
     net::SocketAddr,
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -29,17 +30,18 @@ use platform_base::{
 };
 use platform_embedded::{
     Embedded, OpenError,
+    alarms::Alarms,
     bus::{Bus, Mischief},
     identity::{AUDIENCE, LocalIdentity},
     notices::{LocalNotices, NoticesFault},
     push::{PushDeps, PushWorkers},
     retention::Sweeper,
-    secret_file::load_or_make_secret,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use webhook_sender::{Sender, SenderConfig, SenderError};
 
+use self::secrets::Secrets;
 use crate::{
     config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener, visitors::Visitors,
 };
@@ -98,12 +100,7 @@ pub struct Gateway {
     bus: Bus,
     workers: PushWorkers,
     sweeper: Sweeper,
-}
-
-struct Secrets {
-    operator_token: SecretString,
-    events_secret: SecretString,
-    secret_key: SecretString,
+    alarms: Alarms,
 }
 
 /// What everything is made of.
@@ -139,6 +136,7 @@ impl Gateway {
         let bus = Bus::start(&parts.store, parts.consumers(), options.mischief).await?;
         let push = PushDeps { push: sender, clock: clock.clone(), randomness };
         let workers = PushWorkers::start(parts.store.clone(), push).await?;
+        let alarms = Alarms::start(parts.store.clone(), clock.clone());
         let sweeper = Sweeper::start(parts.store.clone(), clock, config.retention);
         let listener = PatientListener::new(listener);
         let draining = async move {
@@ -146,7 +144,7 @@ impl Gateway {
         };
         let server = tokio::spawn(axum::serve(listener, Visitors(app)).with_graceful_shutdown(draining).into_future());
         tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
-        Ok(Self { address, secrets, stop, server, bus, workers, sweeper })
+        Ok(Self { address, secrets, stop, server, bus, workers, sweeper, alarms })
     }
 
     /// Where it listens.
@@ -175,24 +173,10 @@ impl Gateway {
             tracing::warn!("calls were still under way at the end");
             abort.abort();
         }
+        self.alarms.stop().await;
         self.bus.stop(WORK).await;
         self.workers.stop(WORK).await;
         self.sweeper.stop().await;
-    }
-}
-
-impl Secrets {
-    fn load(config: &Config) -> io::Result<Self> {
-        // It holds password hashes and secrets: nobody else's business.
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data_dir)?;
-        let load = |given: &Option<SecretString>, file: &str| {
-            given.clone().map_or_else(|| load_or_make_secret(&config.data_dir.join(file)), Ok)
-        };
-        Ok(Self {
-            operator_token: load(&config.operator_token, "operator-token")?,
-            events_secret: load(&config.events_secret, "events-secret")?,
-            secret_key: load(&config.secret_key, "secret-key")?,
-        })
     }
 }
 

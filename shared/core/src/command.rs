@@ -17,6 +17,7 @@ use crate::{
 pub mod answer;
 pub mod cancel;
 pub mod create;
+pub mod deadline;
 pub mod expire;
 pub mod inbox;
 pub mod notice;

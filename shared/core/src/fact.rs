@@ -35,6 +35,12 @@ pub enum Fact {
     /// Nobody fetched it in time.
     #[serde(rename = "offer.expired")]
     OfferExpired { delivery_id: DeliveryId, third_party: PartyId, environment: Environment },
+    /// A party was reminded of an offer that it has not answered.
+    #[serde(rename = "offer.reminded")]
+    OfferReminded { delivery_id: DeliveryId, third_party: PartyId, environment: Environment },
+    /// A message besides those that the facts above are: it goes to the party from now on.
+    #[serde(rename = "message.made")]
+    MessageMade { delivery_id: DeliveryId, third_party: PartyId, environment: Environment, message: MessageType },
     /// A party answered.
     #[serde(rename = "offer.answered")]
     OfferAnswered {
@@ -140,6 +146,8 @@ impl Fact {
             Self::OfferCreated { third_party, environment, .. }
             | Self::OfferWithdrawn { third_party, environment, .. }
             | Self::OfferExpired { third_party, environment, .. }
+            | Self::OfferReminded { third_party, environment, .. }
+            | Self::MessageMade { third_party, environment, .. }
             | Self::OfferAnswered { third_party, environment, .. }
             | Self::OfferReleased { third_party, environment, .. }
             | Self::OfferNoted { third_party, environment, .. }

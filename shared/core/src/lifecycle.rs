@@ -5,6 +5,7 @@
 use std::fmt;
 
 use event_schema::words::{AnswerStatus, Mode};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{offer::Offer, request::Head};
@@ -150,6 +151,15 @@ pub fn effective_state(head: &Head, offer: &Offer) -> OfferState {
         OfferState::Withdrawn
     } else {
         offer.state
+    }
+}
+
+/// The same at this time: an open offer is `expired` from the moment that its time is over.
+#[must_use]
+pub fn state_at(head: &Head, offer: &Offer, now: Timestamp) -> OfferState {
+    match effective_state(head, offer) {
+        state if state.can_be_withdrawn() && offer.is_overdue(now) => OfferState::Expired,
+        state => state,
     }
 }
 

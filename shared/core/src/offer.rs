@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::lifecycle::OfferState;
+use crate::{lifecycle::OfferState, party::AcceptanceClock};
 
 /// How long an offer waits in the inbox for a party that never comes (DESIGN section 6).
 pub const INBOX_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -45,9 +45,22 @@ pub struct Offer {
     pub noted_bytes: u32,
     /// The message that is waiting to reach the party, if any.
     pub message: Option<Outgoing>,
+    /// The clock that it was made against; none once the party has accepted, declined or completed it, or it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Deadline>,
     /// Whether it came back, and the request has still to be offered to others in its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub vacant: bool,
+}
+
+/// When a party is reminded of an offer, and when it expires.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Deadline {
+    /// When the party is reminded; none once it was, or if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<Timestamp>,
+    /// When the offer expires; later than that.
+    pub expire_at: Timestamp,
 }
 
 /// A message on its way to a party: due for a push, waiting in the inbox, or dead-lettered.
@@ -124,6 +137,14 @@ pub fn message_id(delivery: DeliveryId, kind: MessageType) -> MessageId {
     MessageId(bytes)
 }
 
+impl Deadline {
+    /// When something is to be done next.
+    #[must_use]
+    pub fn next(&self) -> Timestamp {
+        self.remind_at.unwrap_or(self.expire_at)
+    }
+}
+
 impl Outgoing {
     /// A message that is due now, by push or in the inbox.
     #[must_use]
@@ -190,8 +211,22 @@ impl Offer {
             noted: None,
             noted_bytes: 0,
             message: Some(Outgoing::new(MessageType::OfferCreated, now)),
+            deadline: None,
             vacant: false,
         }
+    }
+
+    /// Sets a clock, from when the offer was made.
+    pub fn run_against(&mut self, clock: &AcceptanceClock) {
+        let after = |seconds: u32| self.created_at.saturating_add(SignedDuration::from_secs(seconds.into()));
+        let remind_at = clock.remind_after_seconds.and_then(|seconds| after(seconds).ok());
+        self.deadline = after(clock.expire_after_seconds).ok().map(|expire_at| Deadline { remind_at, expire_at });
+    }
+
+    /// Whether its time is over, though its row may have to follow.
+    #[must_use]
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.deadline.is_some_and(|deadline| deadline.expire_at <= now)
     }
 
     /// Leaves the message to somebody else, who tries to deliver it until `until` at most: it is due for no push of
@@ -208,6 +243,15 @@ impl Offer {
     /// Takes the offer back; if the party may know of it, the withdrawal is the next message to it.
     pub fn withdraw(&mut self, now: Timestamp) {
         self.state = OfferState::Withdrawn;
+        self.deadline = None;
         self.message = self.told.then(|| Outgoing::new(MessageType::OfferWithdrawn, now));
+    }
+
+    /// Its time is over: the request goes to others, and if the party may know of the offer it is told.
+    pub fn expire(&mut self, now: Timestamp) {
+        self.state = OfferState::Expired;
+        self.deadline = None;
+        self.vacant = true;
+        self.message = self.told.then(|| Outgoing::new(MessageType::OfferExpired, now));
     }
 }

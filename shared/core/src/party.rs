@@ -1,5 +1,6 @@
 //! A third party: who it is, what it may see, how it is reached, and what can be done to it.
 
+mod acceptance;
 mod decision;
 mod environment;
 pub mod fields;
@@ -20,11 +21,8 @@ use event_schema::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use self::{
-    decision::{Alteration, decision},
-    refusals::{disabled, taken},
-};
 pub use self::{
+    acceptance::{AcceptanceClock, MOST_CLOCKS},
     decision::{Known, PartyDecision},
     environment::EnvironmentSettings,
     keys::{ApiKey, KeyScope, MOST_KEYS},
@@ -33,6 +31,10 @@ pub use self::{
     rotation::SigningRotation,
     route::concerns_routes,
     sign_up::Approval,
+};
+use self::{
+    decision::{Alteration, decision},
+    refusals::{disabled, taken},
 };
 use crate::{command::Refusal, delivery::DeliverySettings, pattern::Pattern};
 

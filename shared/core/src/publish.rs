@@ -2,16 +2,17 @@
 //!
 //! Nothing is stored twice: the event is made of the row, its request's head and its body when it is read.
 
+mod news;
+
 use std::{borrow::Cow, sync::Arc};
 
 use event_schema::{
     delivery::DeliveryDetail,
-    delivery_result::{DeliveryOutcome, DeliveryResultDetail},
     envelope::{Event, Metadata},
     id::{DeliveryId, Environment, PartyId, RequestId, UserId},
     kind::EventKind,
     message, names, splice,
-    status_update::{StatusUpdateDetail, UpdateStatus},
+    status_update::UpdateStatus,
     third_party::{ThirdPartyChange, ThirdPartyDetail},
     words::MessageType,
 };
@@ -20,6 +21,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use self::news::{delivery_result, status_update};
 use crate::{
     fact::{Fact, JournalEntry},
     offer::message_id,
@@ -64,9 +66,11 @@ pub enum PublishError {
 pub fn kind(fact: &Fact) -> Option<EventKind> {
     match fact {
         Fact::RequestCreated => Some(EventKind::Request),
-        Fact::OfferCreated { .. } | Fact::OfferWithdrawn { told: true, .. } | Fact::MessageReplayed { .. } => {
-            Some(EventKind::Delivery)
-        }
+        Fact::OfferCreated { .. }
+        | Fact::OfferWithdrawn { told: true, .. }
+        | Fact::OfferReminded { .. }
+        | Fact::MessageMade { .. }
+        | Fact::MessageReplayed { .. } => Some(EventKind::Delivery),
         Fact::RequestUnmatched
         | Fact::RequestCancelled
         | Fact::OfferAnswered { .. }
@@ -153,7 +157,11 @@ fn request_event(happened: &Happened, request: RequestId, fact: &Fact) -> Result
         Fact::OfferWithdrawn { delivery_id, third_party, .. } => {
             happened.delivery(MessageType::OfferWithdrawn, *delivery_id, third_party)
         }
-        Fact::MessageReplayed { delivery_id, third_party, message, .. } => {
+        Fact::OfferReminded { delivery_id, third_party, .. } => {
+            happened.delivery(MessageType::OfferReminder, *delivery_id, third_party)
+        }
+        Fact::MessageMade { delivery_id, third_party, message, .. }
+        | Fact::MessageReplayed { delivery_id, third_party, message, .. } => {
             happened.delivery(*message, *delivery_id, third_party)
         }
         Fact::MessageDelivered { .. } | Fact::MessageFailed { .. } | Fact::MessageHeld { .. } => {
@@ -173,82 +181,6 @@ fn request_event(happened: &Happened, request: RequestId, fact: &Fact) -> Result
 
 fn told(source: &'static str, detail: &impl Serialize) -> Result<Told, PublishError> {
     Ok((source.into(), serde_json::value::to_raw_value(detail)?))
-}
-
-fn delivery_result(happened: &Happened, request: RequestId, fact: &Fact) -> Result<DeliveryResultDetail, PublishError> {
-    let detail = |third_party: &PartyId, environment, delivery_id, message, attempts| DeliveryResultDetail {
-        metadata: happened.metadata(environment),
-        request_id: Some(request),
-        delivery_id: Some(delivery_id),
-        third_party: third_party.clone(),
-        environment,
-        result: DeliveryOutcome::Delivered,
-        message_type: Some(message),
-        via: None,
-        reason: None,
-        attempts: Some(attempts),
-    };
-    match fact {
-        Fact::MessageDelivered { delivery_id, third_party, environment, message, via, attempts } => {
-            Ok(DeliveryResultDetail {
-                via: Some(*via),
-                ..detail(third_party, *environment, *delivery_id, *message, *attempts)
-            })
-        }
-        Fact::MessageHeld { delivery_id, third_party, environment, message } => Ok(DeliveryResultDetail {
-            result: DeliveryOutcome::Paused,
-            reason: Some("the endpoint answered 410".to_owned()),
-            attempts: None,
-            ..detail(third_party, *environment, *delivery_id, *message, 0)
-        }),
-        Fact::MessageFailed { delivery_id, third_party, environment, message, reason, attempts } => {
-            Ok(DeliveryResultDetail {
-                result: DeliveryOutcome::Failed,
-                reason: Some(reason.clone()),
-                ..detail(third_party, *environment, *delivery_id, *message, *attempts)
-            })
-        }
-        _ => Err(PublishError::Incomplete(happened.entry.sequence)),
-    }
-}
-
-fn status_update(happened: &Happened, request: RequestId, fact: &Fact) -> Result<StatusUpdateDetail, PublishError> {
-    let about = happened.about()?;
-    let whole = |status| StatusUpdateDetail {
-        metadata: happened.metadata(about.environment),
-        request_id: request,
-        user_id: about.user_id.clone(),
-        third_party: None,
-        delivery_id: None,
-        status,
-        reason: None,
-        details: None,
-        won: None,
-    };
-    match fact {
-        Fact::RequestUnmatched => Ok(whole(UpdateStatus::Unmatched)),
-        Fact::RequestCancelled => Ok(whole(UpdateStatus::Cancelled)),
-        Fact::OfferExpired { delivery_id, third_party, .. } => Ok(StatusUpdateDetail {
-            third_party: Some(third_party.clone()),
-            delivery_id: Some(*delivery_id),
-            ..whole(UpdateStatus::Expired)
-        }),
-        Fact::OfferReleased { delivery_id, third_party, reason, .. } => Ok(StatusUpdateDetail {
-            third_party: Some(third_party.clone()),
-            delivery_id: Some(*delivery_id),
-            reason: Some(reason.clone()),
-            ..whole(UpdateStatus::Released)
-        }),
-        Fact::OfferAnswered { delivery_id, third_party, status, reason, details, won, .. } => Ok(StatusUpdateDetail {
-            third_party: Some(third_party.clone()),
-            delivery_id: Some(*delivery_id),
-            reason: reason.clone(),
-            details: details.clone(),
-            won: won.then_some(true),
-            ..whole((*status).into())
-        }),
-        _ => Err(PublishError::Incomplete(happened.entry.sequence)),
-    }
 }
 
 impl Happened {

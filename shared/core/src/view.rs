@@ -83,6 +83,9 @@ pub struct OfferView<'a> {
     delivery_id: DeliveryId,
     third_party: &'a PartyId,
     status: OfferState,
+    /// When its time is over, if it runs against a clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<Vec<AttemptView<'a>>>,
 }
@@ -126,6 +129,7 @@ pub fn request<'a>(record: &'a RequestRecord, reader: Reader<'_>) -> Option<Requ
         delivery_id: offer.delivery_id,
         third_party: &offer.party,
         status: effective_state(head, offer),
+        expires_at: offer.deadline.map(|deadline| deadline.expire_at),
         attempts: attempts.as_mut().map(|all| all.remove(&offer.delivery_id).unwrap_or_default()),
     });
     Some(RequestView {

@@ -69,6 +69,15 @@ impl Aws {
         Ok(read::overdue(&self.table, party, environment, before, most).await?)
     }
 
+    /// Offers whose clock has something due before this time, and when; at most some thousands. An index lags behind, so
+    /// a [`KeepDeadline`](marketplace_core::command::deadline::KeepDeadline) has the last word.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when DynamoDB cannot take it, [`StoreError::Unexpected`] else.
+    pub async fn alarms(&self, before: Timestamp) -> Result<Vec<(DeliveryId, Timestamp)>, StoreError> {
+        Ok(read::alarms(&self.table, before).await?)
+    }
+
     /// Reads, lets the command decide, and writes on the condition that nothing has changed meanwhile.
     async fn try_to_apply<C: Command>(
         &self,

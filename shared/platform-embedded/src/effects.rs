@@ -18,6 +18,8 @@ pub(crate) struct Effects {
     /// Pushes that are due now, oldest request first (an id begins with its request's). Only the last write of an
     /// offer counts: what one change made due another may have leased, answered or withdrawn in the same commit.
     pub(crate) due: BTreeMap<DeliveryId, Due>,
+    /// The earliest time at which the clock of an offer that was written has something due, in microseconds.
+    pub(crate) alarm: Option<i64>,
     /// Pushes that are out of a worker's hands.
     pub(crate) settled: Vec<DeliveryId>,
     /// Parties with new settings, and the registry's version then.
@@ -41,6 +43,9 @@ impl Effects {
                     None => registry.keys.remove(&hash),
                 };
             }
+        }
+        if let Some(alarm) = self.alarm {
+            shared.alarm.set(alarm);
         }
         shared.queues.settle(&self.settled);
         for (party, environment) in shared.queues.offer(self.due.into_values(), shared) {

@@ -3,6 +3,7 @@
 //! Every change goes through one writer thread that commits many callers' changes together (`writer`); a caller
 //! is answered after its commit. State and journal rows share that commit, and the journal is the bus ([`bus`]).
 
+pub mod alarms;
 mod backup;
 pub mod bus;
 mod checkpoint;
@@ -51,6 +52,7 @@ pub use self::{
     idempotency::Guard,
 };
 use crate::{
+    alarms::Alarm,
     checkpoint::{Checkpoints, LogWatch},
     push::queues::Queues,
     readers::Readers,
@@ -115,6 +117,7 @@ impl Embedded {
             tail: Tail::new(next_sequence),
             queues: Queues::default(),
             waiters: Waiters::default(),
+            alarm: Alarm::default(),
             running: Mutex::default(),
             tests: Mutex::default(),
             sign_ups: sign_ups::Turns::default(),

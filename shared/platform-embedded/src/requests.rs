@@ -178,6 +178,10 @@ fn write_offer(
     at: jiff::Timestamp,
 ) -> rusqlite::Result<()> {
     rows::write_offer(transaction.connection, &offer)?;
+    if let Some(deadline) = &offer.deadline {
+        let alarm = rows::micros(deadline.next());
+        transaction.effects.alarm = Some(transaction.effects.alarm.map_or(alarm, |earlier| earlier.min(alarm)));
+    }
     if let Some((id, attempt)) = attempt {
         rows::write_attempt(transaction.connection, *id, offer.attempts, attempt)?;
         transaction.effects.settled.push(*id);

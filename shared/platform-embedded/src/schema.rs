@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// Each step takes the file from one version to the next. A released step never changes; new ones are appended.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -13,6 +13,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
+    include_str!("schema/8.sql"),
 ];
 
 /// Brings the file to the newest version.
@@ -119,6 +120,8 @@ mod tests {
              AND (available_at, id) > (1, x'00') ORDER BY available_at, id LIMIT 1",
             "SELECT key_id FROM api_keys WHERE party = 'a'",
             "SELECT key_id FROM api_keys WHERE hash = x'01'",
+            "SELECT id FROM offers WHERE alarm_at <= 1 ORDER BY alarm_at LIMIT 1",
+            "SELECT min(alarm_at) FROM offers WHERE alarm_at IS NOT NULL",
             "SELECT key FROM idempotency WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
             "SELECT hash FROM confirmations WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
             "SELECT 1 FROM contacts_told WHERE party = 'a' AND sequence = 1",

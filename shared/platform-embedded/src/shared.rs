@@ -12,6 +12,7 @@ use platform_base::vault::Vault;
 use tokio::sync::Notify;
 
 use crate::{
+    alarms::Alarm,
     push::queues::{Queues, is_pushed_to},
     readers::Readers,
     rows,
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) queues: Queues,
     /// Who waits for an inbox.
     pub(crate) waiters: Waiters,
+    /// When the next offer's clock has something due.
+    pub(crate) alarm: Alarm,
     /// Idempotency keys whose first POST is still running.
     pub(crate) running: Mutex<HashSet<[u8; 32]>>,
     /// Which parties have had their endpoints tested lately.

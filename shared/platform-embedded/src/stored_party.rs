@@ -3,7 +3,7 @@
 use event_schema::id::PartyId;
 use marketplace_core::{
     delivery::{DeliverySettings, Secrets, Withheld},
-    party::{EnvironmentSettings, Party, PartyState},
+    party::{AcceptanceClock, EnvironmentSettings, Party, PartyState},
     pattern::Pattern,
 };
 use platform_base::vault::Vault;
@@ -30,6 +30,8 @@ struct StoredEnvironment {
     delivery: DeliverySettings<Withheld>,
     #[serde(default)]
     route: bool,
+    #[serde(default)]
+    acceptance: Vec<AcceptanceClock>,
 }
 
 /// What is sealed with the secrets, so that one party's cannot be put into another's row.
@@ -55,6 +57,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, versi
         filter: settings.filter.clone(),
         delivery: settings.delivery.masked(),
         route: settings.route,
+        acceptance: settings.acceptance.clone(),
     };
     let settings = Stored {
         name: party.name.clone(),
@@ -97,6 +100,7 @@ pub(crate) fn read(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<(u64, Party
             filter: settings.filter,
             delivery,
             route: settings.route,
+            acceptance: settings.acceptance,
         })
     });
     let [prod, test, dev] = environments;

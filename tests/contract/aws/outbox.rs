@@ -96,6 +96,7 @@ async fn what_is_handed_over_rings_no_bell_and_its_log_can_be_understood() {
         environment: Environment::Prod,
         parties: vec![books.clone(), pens],
         handed_over: [(books.clone(), START + SignedDuration::from_hours(24))].into(),
+        clocks: [].into(),
         last_of: Some(2),
         registry_version: 1,
         cause: None,

@@ -31,7 +31,7 @@ fn release(delivery_id: DeliveryId, party: &str) -> Release {
 
 fn reoffer(vacated: DeliveryId, eligible: &[&str]) -> Reoffer {
     let eligible = eligible.iter().map(|party| party_id(party)).collect();
-    Reoffer { vacated, eligible, handed_over: [].into(), cause: None, at: at(21) }
+    Reoffer { vacated, eligible, handed_over: [].into(), clocks: [].into(), cause: None, at: at(21) }
 }
 
 /// Offers it again to the end; to how many.

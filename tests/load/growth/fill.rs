@@ -100,6 +100,7 @@ impl Filler {
             request: id,
             environment: Environment::Prod,
             handed_over: [].into(),
+            clocks: [].into(),
             last_of: Some(u32::try_from(parties.len())?),
             parties,
             registry_version: 1,

@@ -176,6 +176,7 @@ impl World {
             environment,
             parties: vec![party.clone()],
             handed_over: handed_over.into_iter().collect(),
+            clocks: [].into(),
             last_of: None,
             registry_version: 1,
             cause: None,

@@ -7,7 +7,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::start();
-    let config = config::TableOnly::read(config::environment)?;
+    let config = config::Router::read(config::environment)?;
     let deps = wiring::router(&config).await?;
     let handle = async |event: LambdaEvent<SqsEvent>| Ok::<_, Error>(router::handle(&event.payload, &deps).await);
     run(service_fn(handle)).await

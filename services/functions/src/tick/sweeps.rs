@@ -14,6 +14,7 @@ use marketplace_core::{
 
 use super::Deps;
 use crate::{
+    alarms::{self, LOOK_AHEAD},
     doorbell::{BacklogRing, Ring},
     sqs::Failure,
     telemetry::{Metric, Unit},
@@ -38,6 +39,17 @@ pub(super) async fn outbox(deps: &Deps) -> Result<(), Failure> {
     let left = swept?;
     if left > 0 {
         tracing::warn!(left, "the bus did not take all of the outbox");
+    }
+    Ok(())
+}
+
+/// Rings for the clocks of offers: what is due before the next sweep, when it is, and what was missed, now.
+pub(super) async fn alarms(deps: &Deps) -> Result<(), Failure> {
+    let now = deps.clock.now();
+    let alarms = deps.store.alarms(now + LOOK_AHEAD).await?;
+    if !alarms.is_empty() {
+        let rings = alarms::ring(alarms, now, &deps.doorbell).await?;
+        tracing::info!(rings, "rung for the clocks of offers");
     }
     Ok(())
 }

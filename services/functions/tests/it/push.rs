@@ -71,6 +71,27 @@ async fn what_is_due_is_pushed_once_however_often_it_rings() {
 }
 
 #[tokio::test]
+async fn a_clock_rings_until_its_time_is_over() {
+    let world = World::new().await;
+    world.join("books", &json!({ "mode": "poll" })).await;
+    let delivery = world.offered_against_a_clock("books", 60).await;
+    let deps = deps(&world);
+    let alarm = json!({ "alarm": delivery }).to_string();
+    assert!(failed(&push::handle(&sqs(&[&alarm]), &deps).await).is_empty());
+    assert_eq!(world.offer(delivery).await.state, OfferState::Pending, "too early");
+    let calls = world.cloud.calls(BATCH);
+    let [entry] = calls[0]["Entries"].as_array().unwrap().as_slice() else { panic!("{calls:?}") };
+    assert_eq!((&entry["MessageBody"], &entry["DelaySeconds"]), (&json!(alarm), &json!(60)), "it rings again");
+    world.clock.pass(60);
+    for _ in 0..2 {
+        assert!(failed(&push::handle(&sqs(&[&alarm]), &deps).await).is_empty());
+        assert_eq!(world.offer(delivery).await.state, OfferState::Expired);
+    }
+    let nobodys = json!({ "alarm": format!("dlv_{}", "0".repeat(52)) }).to_string();
+    assert!(failed(&push::handle(&sqs(&[&nobodys]), &deps).await).is_empty(), "there is nothing to do again");
+}
+
+#[tokio::test]
 async fn a_retry_rings_when_it_is_due() {
     let world = World::new().await;
     let endpoint = PartyServer::answers([Reply::status(503), Reply::status(200)]).await;

@@ -4,9 +4,16 @@ use event_schema::{
     id::{Environment, RequestId},
     names,
 };
-use functions::router;
-use marketplace_core::{lifecycle::OfferState, party::PartyCommand, ports::RequestStore as _};
-use request_router::{Bus, Deps, Managed};
+use functions::{
+    doorbell::{AlarmRing, Doorbell},
+    router::{self, Deps},
+};
+use marketplace_core::{
+    lifecycle::OfferState,
+    party::{AcceptanceClock, PartyCommand, PartyPatch},
+    ports::RequestStore as _,
+};
+use request_router::{Bus, Managed};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,8 +22,11 @@ use crate::{
     world::{World, push},
 };
 
-fn deps(world: &World) -> Deps<platform_aws::Aws> {
-    Deps { store: world.store.clone(), clock: world.parts().clock, bus: Bus::Shared, managed: Managed::HandedOver }
+fn deps(world: &World) -> Deps {
+    let (store, clock) = (world.store.clone(), world.parts().clock);
+    let router = request_router::Deps { store, clock, bus: Bus::Shared, managed: Managed::HandedOver };
+    let doorbell = Doorbell::new(aws_sdk_sqs::Client::new(world.config()), "https://sqs.example/doorbell");
+    Deps { router, doorbell }
 }
 
 /// The article's own event, on the bus from outside.
@@ -41,6 +51,23 @@ async fn a_request_from_the_bus_becomes_offers_and_what_cannot_be_read_fails_alo
     let mut states: Vec<_> = record.offers.iter().map(|offer| (offer.party.as_str(), offer.state)).collect();
     states.sort_unstable();
     assert_eq!(states, [("books", OfferState::Sent), ("pens", OfferState::Pending)]);
+}
+
+#[tokio::test]
+async fn what_is_due_soon_rings_when_it_is_and_the_rest_is_the_sweeps() {
+    let world = World::new().await;
+    for (party, remind, expire) in [("soon", Some(5), 600), ("late", None, 600)] {
+        world.join(party, &json!({ "mode": "poll" })).await;
+        let clock = AcceptanceClock { category: None, remind_after_seconds: remind, expire_after_seconds: expire };
+        let patch = PartyPatch { acceptance: Some(vec![clock]), ..PartyPatch::default() };
+        world.change(party, PartyCommand::Patch(patch)).await;
+    }
+    let asked = event(names::SOURCE_MARKET, names::REQUESTS, &from_outside());
+    assert!(failed(&router::handle(&sqs(&[&asked]), &deps(&world)).await).is_empty());
+    let [batch] = world.cloud.calls("AmazonSQS.SendMessageBatch").try_into().unwrap();
+    let [entry] = batch["Entries"].as_array().unwrap().as_slice() else { panic!("{batch}") };
+    let AlarmRing { alarm } = serde_json::from_str(entry["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!((world.offer(alarm).await.party.as_str(), &entry["DelaySeconds"]), ("soon", &json!(5)));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use event_schema::{id::Environment, names};
 use functions::{
     config::Ticks,
-    doorbell::{BacklogRing, Ring},
+    doorbell::{AlarmRing, BacklogRing, Ring},
     tick::{self, Answer, Deps, Wake},
     wiring,
 };
@@ -52,6 +52,31 @@ async fn every_minute_what_the_stream_and_the_doorbell_missed_is_done() {
     let ring: Ring = serde_json::from_str(entry["MessageBody"].as_str().unwrap()).unwrap();
     let all = BacklogRing { third_party: id("books"), environment: Environment::Prod, lease: None };
     assert_eq!(ring, Ring::Backlog(all), "one for all that is due to a party");
+}
+
+#[tokio::test]
+async fn every_minute_it_is_rung_for_the_clocks_of_offers() {
+    let world = World::new().await;
+    world.join("pens", &json!({ "mode": "poll" })).await;
+    let soon = world.offered_against_a_clock("pens", 100).await;
+    let late = world.offered_against_a_clock("pens", 1_000).await;
+    let rung = async || {
+        ticks(&world, "minute").await;
+        let calls = world.cloud.calls("AmazonSQS.SendMessageBatch");
+        let entries = calls.iter().flat_map(|call| call["Entries"].as_array().cloned().unwrap());
+        let ring = |entry: Value| {
+            let AlarmRing { alarm } = serde_json::from_str(entry["MessageBody"].as_str().unwrap()).unwrap();
+            (alarm, entry["DelaySeconds"].as_i64().unwrap())
+        };
+        entries.map(ring).collect::<Vec<_>>()
+    };
+    assert!(rung().await.is_empty(), "the next sweep is early enough");
+    world.clock.pass(60);
+    assert_eq!(rung().await, [(soon, 40)]);
+    world.clock.pass(60);
+    assert_eq!(rung().await.last(), Some(&(soon, 0)), "missed, so now");
+    world.clock.pass(879);
+    assert!(rung().await.contains(&(late, 1)));
 }
 
 #[tokio::test]

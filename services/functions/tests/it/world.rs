@@ -11,7 +11,7 @@ use marketplace_core::{
     command::{create::Create, route::MakeOffers},
     intake,
     offer::{Offer, delivery_id},
-    party::{ApiKey, EnvironmentSettings, Party, PartyCommand},
+    party::{AcceptanceClock, ApiKey, EnvironmentSettings, Party, PartyCommand},
     pattern::Pattern,
     ports::{Clock, PartyStore as _, RequestStore as _, Urgency},
 };
@@ -116,6 +116,16 @@ impl World {
 
     /// A new request that is offered to this party, and handed over if the bus delivers it.
     pub(crate) async fn offered(&self, party: &str, handed_over: bool) -> DeliveryId {
+        self.offered_on_terms(party, handed_over, None).await
+    }
+
+    /// The same to one who has only so many seconds to answer.
+    pub(crate) async fn offered_against_a_clock(&self, party: &str, expire_after_seconds: u32) -> DeliveryId {
+        let clock = AcceptanceClock { category: None, remind_after_seconds: None, expire_after_seconds };
+        self.offered_on_terms(party, false, Some(clock)).await
+    }
+
+    async fn offered_on_terms(&self, party: &str, handed_over: bool, clock: Option<AcceptanceClock>) -> DeliveryId {
         let request = self.asked().await;
         let now = self.clock.now();
         let until = now + SignedDuration::from_hours(24);
@@ -124,6 +134,7 @@ impl World {
             environment: Environment::Prod,
             parties: vec![id(party)],
             handed_over: handed_over.then(|| (id(party), until)).into_iter().collect(),
+            clocks: clock.map(|clock| (id(party), clock)).into_iter().collect(),
             last_of: Some(1),
             registry_version: 1,
             cause: None,

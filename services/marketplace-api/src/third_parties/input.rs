@@ -8,7 +8,7 @@ use http_edge::{body::given, problem::Problem};
 use jiff::Timestamp;
 use marketplace_core::{
     contact,
-    party::{Party, PartyPatch, PartyState},
+    party::{AcceptanceClock, Party, PartyPatch, PartyState},
     pattern::Pattern,
 };
 use serde::Deserialize;
@@ -46,6 +46,8 @@ pub(super) struct PartyChanges {
     state: Option<StateWish>,
     #[serde(default, deserialize_with = "given")]
     open: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    acceptance: Option<Vec<AcceptanceClock>>,
     #[serde(default, deserialize_with = "given")]
     environment: Option<Environment>,
 }
@@ -94,24 +96,33 @@ impl PartyChanges {
         let name = self.name.and_then(|text| note(&mut faults, name(&text)));
         let contact_email = self.contact_email.and_then(|text| note(&mut faults, contact_email(&text)));
         let scope = self.scope.and_then(|raw| note(&mut faults, scope(raw.as_deref())));
-        faults.extend(misplaced(self.environment, self.state, self.open));
+        if let Some(clocks) = &self.acceptance {
+            faults.extend(AcceptanceClock::faults(clocks, "/acceptance"));
+        }
+        faults.extend(misplaced(self.environment, self.state, self.open, self.acceptance.is_some()));
         if !faults.is_empty() {
             return Err(Problem::invalid(faults));
         }
         let untouched = name.is_none() && contact_email.is_none() && scope.is_none();
-        if untouched && self.state.is_none() && self.open.is_none() {
+        if untouched && self.state.is_none() && self.open.is_none() && self.acceptance.is_none() {
             return Err(Problem::invalid_field("", "must change something"));
         }
-        let (state, open, environment) = (self.state.map(PartyState::from), self.open, self.environment);
-        Ok(PartyPatch { name, contact_email, scope, state, open, environment })
+        let Self { open, acceptance, environment, .. } = self;
+        let state = self.state.map(PartyState::from);
+        Ok(PartyPatch { name, contact_email, scope, state, open, acceptance, environment })
     }
 }
 
 /// What is wrong with the environment that was given, or not.
-fn misplaced(environment: Option<Environment>, state: Option<StateWish>, open: Option<bool>) -> Option<Fault> {
+fn misplaced(
+    environment: Option<Environment>,
+    state: Option<StateWish>,
+    open: Option<bool>,
+    has_clocks: bool,
+) -> Option<Fault> {
     let rule = match (environment, state, open) {
         (Some(_), Some(StateWish::Disabled), _) => "not with `state` `disabled`: a party is disabled as a whole",
-        (Some(_), None, None) => "only with `state` or `open`",
+        (Some(_), None, None) if !has_clocks => "only with `state`, `open` or `acceptance`",
         (None, _, Some(_)) => "must be given with `open`",
         _ => return None,
     };
@@ -191,6 +202,10 @@ mod tests {
     fn nobody_disables_a_whole_party_by_way_of_one_environment() {
         assert_eq!(pointers(changes(json!({ "state": "disabled", "environment": "test" })).err()), ["/environment"]);
         assert_eq!(pointers(changes(json!({ "name": "a", "environment": "test" })).err()), ["/environment"]);
+        let clock = json!([{ "expire_after_seconds": 5 }]);
+        assert!(changes(json!({ "acceptance": clock, "environment": "test" })).is_ok());
+        let both = json!({ "acceptance": clock, "state": "disabled", "environment": "test" });
+        assert_eq!(pointers(changes(both).err()), ["/environment"]);
         assert!(changes(json!({ "state": "paused", "environment": "test" })).is_ok());
         let closing_as_well = json!({ "state": "disabled", "open": false, "environment": "test" });
         assert_eq!(pointers(changes(closing_as_well).err()), ["/environment"]);

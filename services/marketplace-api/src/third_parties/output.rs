@@ -4,7 +4,7 @@ use event_schema::id::{Environment, KeyId, PartyId};
 use jiff::Timestamp;
 use marketplace_core::{
     delivery::{DeliverySettings, Secret, Withheld},
-    party::{Party, PartyState},
+    party::{AcceptanceClock, Party, PartyState},
     pattern::Pattern,
 };
 use serde::Serialize;
@@ -67,6 +67,7 @@ struct EnvironmentView<'a> {
     paused: Option<&'a str>,
     filter: Option<&'a Pattern>,
     delivery: DeliverySettings<Withheld>,
+    acceptance: &'a [AcceptanceClock],
 }
 
 impl<'a> PartyView<'a> {
@@ -79,6 +80,7 @@ impl<'a> PartyView<'a> {
                 paused: settings.paused.as_deref(),
                 filter: settings.filter.as_ref(),
                 delivery: settings.delivery.masked().at(now),
+                acceptance: &settings.acceptance,
             }
         };
         Self {

@@ -24,7 +24,7 @@ async fn a_party_is_made_and_its_key_works_at_once() {
         me,
         json!({
             "id": "3rdparty1", "name": "Books", "environment": "prod", "open": true, "state": "active",
-            "scope": scope, "filter": null, "delivery": { "mode": "poll" },
+            "scope": scope, "filter": null, "delivery": { "mode": "poll" }, "acceptance": [],
         })
     );
     let seen = server.get("/v1/third-parties/3rdparty1", &OPERATOR).await;

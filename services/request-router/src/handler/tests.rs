@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use marketplace_core::{
     lifecycle::OfferState,
     offer::Offer,
-    party::{ApiKey, EnvironmentSettings, PartyCommand},
+    party::{ApiKey, EnvironmentSettings, Party, PartyCommand},
     pattern::Pattern,
 };
 use platform_base::{clock::SystemClock, vault::Vault};
@@ -104,7 +104,7 @@ fn event(request: RequestId, changes: &Value) -> BusEvent {
     }
 }
 
-fn forged(result: Result<(), RouterError>) -> Forged {
+fn forged(result: Result<Vec<Alarm>, RouterError>) -> Forged {
     match result {
         Err(RouterError::Poison(error)) => *error.downcast::<Forged>().unwrap(),
         other => panic!("{other:?}"),

@@ -157,6 +157,7 @@ impl Server {
             environment,
             parties,
             handed_over: [].into(),
+            clocks: [].into(),
             last_of: None,
             registry_version: 1,
             cause: None,

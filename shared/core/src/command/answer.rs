@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{Change, Command, Decision, Needs, Refusal};
 use crate::{
     fact::Fact,
-    lifecycle::{Move, OfferState, answer_move, effective_state},
+    lifecycle::{Move, OfferState, answer_move, effective_state, state_at},
     offer::{NOTE_FRAME, NOTES_LIMIT, Offer},
     request::{Aggregate, Head},
 };
@@ -77,7 +77,7 @@ impl Command for Answer {
     fn decide(&self, state: &Aggregate) -> Result<Decision<Answered>, Refusal> {
         let head = state.head.as_ref().ok_or(Refusal::NotFound)?;
         let offer = self.pick(head, state).ok_or(Refusal::NotFound)?;
-        let current = effective_state(head, offer);
+        let current = state_at(head, offer, self.at);
         let answered = |state| Answered { delivery_id: offer.delivery_id, state };
         if head.cancelled_at.is_some() {
             return Err(refused(current, "the request was cancelled"));
@@ -144,6 +144,8 @@ impl Answer {
                 told: true,
                 noted: self.fingerprint().or(offer.noted),
                 message: None,
+                // Work on it does not stop the clock.
+                deadline: offer.deadline.filter(|_| next == OfferState::InProgress),
                 ..offer.clone()
             }],
             facts: vec![Fact::OfferAnswered {

@@ -47,6 +47,7 @@ impl Command for Expire {
         // One that is taken back already stays that, even if its row has still to follow.
         if matches!(effective_state(head, &offer), OfferState::Pending | OfferState::Sent) {
             offer.state = OfferState::Expired;
+            offer.deadline = None;
             change.facts.push(Fact::OfferExpired {
                 delivery_id: offer.delivery_id,
                 third_party: offer.party.clone(),

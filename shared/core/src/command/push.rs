@@ -113,8 +113,8 @@ impl Command for RecordAttempt {
         let mut facts = Vec::new();
         if offer.message.as_ref().is_some_and(|message| message.kind == self.attempt.message) {
             facts.extend(self.settle(&mut offer));
-        } else if offer.state == OfferState::Withdrawn && self.attempt.message == MessageType::OfferCreated {
-            self.tell_of_the_withdrawal(before, &mut offer);
+        } else if self.attempt.message == MessageType::OfferCreated {
+            self.tell_of_the_end(before, &mut offer);
         }
         let due = offer.message.as_ref().and_then(|message| message.next_attempt_at);
         let change = Change {
@@ -179,10 +179,15 @@ impl RecordAttempt {
         }
     }
 
-    /// The offer was withdrawn while it was on its way, so the party may know of it after all.
-    fn tell_of_the_withdrawal(&self, before: &Offer, offer: &mut Offer) {
+    /// The offer was withdrawn, or its time was over, while it was on its way: the party may know of it after all.
+    fn tell_of_the_end(&self, before: &Offer, offer: &mut Offer) {
+        let end = match offer.state {
+            OfferState::Withdrawn => MessageType::OfferWithdrawn,
+            OfferState::Expired => MessageType::OfferExpired,
+            _ => return,
+        };
         if !before.told && offer.message.is_none() {
-            offer.message = Some(Outgoing::new(MessageType::OfferWithdrawn, self.at));
+            offer.message = Some(Outgoing::new(end, self.at));
         }
     }
 }

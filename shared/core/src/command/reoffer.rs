@@ -8,11 +8,12 @@ use event_schema::{
 };
 use jiff::Timestamp;
 
-use super::{Change, Command, Decision, MAX_OFFERS, MAX_ROWS, Needs, Refusal};
+use super::{Change, Command, Decision, MAX_OFFERS, MAX_ROWS, Needs, Refusal, route::begin};
 use crate::{
     fact::Fact,
     lifecycle::{OfferState, effective_state},
     offer::Offer,
+    party::AcceptanceClock,
     request::{Aggregate, Head},
 };
 
@@ -29,6 +30,8 @@ pub struct Reoffer {
     pub eligible: Vec<PartyId>,
     /// Those of them that somebody else delivers to; see [`super::route::MakeOffers::handed_over`].
     pub handed_over: BTreeMap<PartyId, Timestamp>,
+    /// Those of them that have only so long to answer.
+    pub clocks: BTreeMap<PartyId, AcceptanceClock>,
     /// The journal sequence of what ended the offer.
     pub cause: Option<u64>,
     /// Now.
@@ -114,9 +117,7 @@ impl Reoffer {
         };
         let offer = move |party: &PartyId| {
             let mut offer = Offer::new(self.request(), party.clone(), head.environment, round, self.at);
-            if let Some(until) = self.handed_over.get(party) {
-                offer.hand_over(*until);
-            }
+            begin(&mut offer, &self.handed_over, &self.clocks);
             offer
         };
         let is_new = |offer: &Offer| state.offer(offer.delivery_id).is_none();

@@ -9,6 +9,7 @@ use super::{Change, Command, Decision, MAX_OFFERS, Needs, Refusal};
 use crate::{
     fact::Fact,
     offer::{Offer, delivery_id},
+    party::AcceptanceClock,
     request::{Aggregate, Routed},
 };
 
@@ -26,6 +27,8 @@ pub struct MakeOffers {
     /// Those of them that somebody else delivers to once the event is out, and until when that is tried at most: their
     /// offers are `sent` from the start. None where we make every push.
     pub handed_over: BTreeMap<PartyId, Timestamp>,
+    /// Those of them that have only so long to answer.
+    pub clocks: BTreeMap<PartyId, AcceptanceClock>,
     /// The whole number of parties, when this is the last batch.
     pub last_of: Option<u32>,
     /// The version of the filter registry that decided.
@@ -90,9 +93,7 @@ impl Command for MakeOffers {
         let still_open = self.parties.iter().filter(|_| open);
         for party in still_open {
             let mut offer = Offer::new(self.request, party.clone(), self.environment, FIRST_ROUND, self.at);
-            if let Some(until) = self.handed_over.get(party) {
-                offer.hand_over(*until);
-            }
+            begin(&mut offer, &self.handed_over, &self.clocks);
             if state.offer(offer.delivery_id).is_none() {
                 change.facts.push(Fact::offer_created(&offer));
                 change.offers.push(offer);
@@ -108,6 +109,20 @@ impl Command for MakeOffers {
             }
         }
         Ok(Decision { change, reply: () })
+    }
+}
+
+/// Leaves a new offer to whoever delivers it, and sets its clock.
+pub(super) fn begin(
+    offer: &mut Offer,
+    handed_over: &BTreeMap<PartyId, Timestamp>,
+    clocks: &BTreeMap<PartyId, AcceptanceClock>,
+) {
+    if let Some(until) = handed_over.get(&offer.party) {
+        offer.hand_over(*until);
+    }
+    if let Some(clock) = clocks.get(&offer.party) {
+        offer.run_against(clock);
     }
 }
 
@@ -133,6 +148,7 @@ mod tests {
             environment: Environment::Prod,
             parties: vec![books.clone(), pens.clone()],
             handed_over: BTreeMap::from([(books, until)]),
+            clocks: BTreeMap::new(),
             last_of: Some(2),
             registry_version: 1,
             cause: None,

@@ -90,6 +90,7 @@ impl Command for WithdrawFromDisabled {
         let mut change = Change::default();
         if offer.state != OfferState::Accepted && offer.state.can_be_withdrawn() {
             offer.state = OfferState::Withdrawn;
+            offer.deadline = None;
             change.facts.push(withdrawn(&offer, false));
         }
         if offer != *before {

@@ -1,5 +1,6 @@
 //! What a party has set in one of its environments.
 
+use super::AcceptanceClock;
 use crate::{delivery::DeliverySettings, pattern::Pattern};
 
 /// What a party has set in one environment.
@@ -15,13 +16,22 @@ pub struct EnvironmentSettings {
     pub delivery: DeliverySettings,
     /// Whether the managed transport has a route that is made of these settings ([`concerns_routes`](super::concerns_routes)).
     pub route: bool,
+    /// How long the party may take to answer; none: as long as offers wait in its inbox.
+    pub acceptance: Vec<AcceptanceClock>,
 }
 
 impl EnvironmentSettings {
     /// An environment that is open, with nothing set: addressed requests only, into the inbox.
     #[must_use]
     pub fn new() -> Self {
-        Self { open: true, paused: None, filter: None, delivery: DeliverySettings::Poll, route: false }
+        Self {
+            open: true,
+            paused: None,
+            filter: None,
+            delivery: DeliverySettings::Poll,
+            route: false,
+            acceptance: Vec::new(),
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use event_schema::{id::Environment, third_party::ThirdPartyChange};
 
-use super::{Party, PartyState, decision::Alteration, pause::OPERATOR, refusals::unapproved, route::OPEN};
+use super::{
+    AcceptanceClock, Party, PartyState, decision::Alteration, pause::OPERATOR, refusals::unapproved, route::OPEN,
+};
 use crate::{command::Refusal, pattern::Pattern};
 
 /// An operator's change to a party: what is given changes.
@@ -18,7 +20,9 @@ pub struct PartyPatch {
     pub state: Option<PartyState>,
     /// Opens the environment to it, or closes it.
     pub open: Option<bool>,
-    /// Restricts `state` to one environment; `open` is always about one.
+    /// New clocks, in place of all that there are.
+    pub acceptance: Option<Vec<AcceptanceClock>>,
+    /// Restricts `state` and `acceptance` to one environment; `open` is always about one.
     pub environment: Option<Environment>,
 }
 
@@ -50,6 +54,13 @@ impl PartyPatch {
         if let (Some(open), Some(environment)) = (self.open, self.environment) {
             party.environment_mut(environment).open = open;
             fields.push(OPEN.to_owned());
+        }
+        if let Some(acceptance) = &self.acceptance {
+            let wanted = |environment: &Environment| self.environment.is_none_or(|only| only == *environment);
+            for environment in Environment::ALL.into_iter().filter(wanted) {
+                party.environment_mut(environment).acceptance.clone_from(acceptance);
+            }
+            fields.push("acceptance".to_owned());
         }
         let kind = self.state.map_or(ThirdPartyChange::Changed, |state| self.set_state(party, state, &mut fields));
         (kind, self.environment, fields)

@@ -99,7 +99,9 @@ fn facts(offer: &Offer, reason: &str, details: &str) -> Vec<Fact> {
         },
         Fact::OfferWithdrawn { delivery_id, third_party: third_party.clone(), environment, told: true },
         given_back,
-        Fact::OfferExpired { delivery_id, third_party, environment },
+        Fact::OfferReminded { delivery_id, third_party: third_party.clone(), environment },
+        Fact::OfferExpired { delivery_id, third_party: third_party.clone(), environment },
+        Fact::MessageMade { delivery_id, third_party, environment, message: MessageType::OfferExpired },
     ]
 }
 
@@ -240,7 +242,9 @@ fn a_party_sees_how_its_own_deliveries_went() {
             "offer.noted",
             "offer.withdrawn",
             "offer.released",
+            "offer.reminded",
             "offer.expired",
+            "message.made",
             "request.cancelled",
         ]
     );
@@ -267,6 +271,7 @@ fn a_user_sees_every_offer_and_not_how_delivering_went() {
     }
     assert!(timeline.contains("their reason") && timeline.contains("their details"));
     assert!(types(&seen).contains(&"user.told") && !types(&seen).contains(&"message.held"));
+    assert!(!types(&seen).contains(&"message.made"), "what the party is told is between it and the marketplace");
 }
 
 #[test]

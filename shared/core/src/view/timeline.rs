@@ -77,8 +77,8 @@ pub(super) fn entry<'a>(journal: &'a JournalEntry, reader: Reader<'_>) -> Option
 fn is_for(fact: &Fact, reader: Reader<'_>) -> bool {
     let (party, environment) = match reader {
         Reader::Operator => return true,
-        // That a party has paused itself is between it and the marketplace.
-        Reader::User => return !matches!(fact, Fact::MessageHeld { .. }),
+        // That a party has paused itself, and what it is told, is between it and the marketplace.
+        Reader::User => return !matches!(fact, Fact::MessageHeld { .. } | Fact::MessageMade { .. }),
         Reader::Party(party, environment) => (party, environment),
     };
     match fact.concerns() {
@@ -112,6 +112,8 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::OfferCreated { .. } => "offer.created",
         Fact::OfferWithdrawn { .. } => "offer.withdrawn",
         Fact::OfferExpired { .. } => "offer.expired",
+        Fact::OfferReminded { .. } => "offer.reminded",
+        Fact::MessageMade { .. } => "message.made",
         Fact::OfferAnswered { .. } => "offer.answered",
         Fact::OfferReleased { .. } => "offer.released",
         Fact::OfferNoted { .. } => "offer.noted",
@@ -129,6 +131,8 @@ fn delivery(fact: &Fact) -> Option<DeliveryId> {
         Fact::OfferCreated { delivery_id, .. }
         | Fact::OfferWithdrawn { delivery_id, .. }
         | Fact::OfferExpired { delivery_id, .. }
+        | Fact::OfferReminded { delivery_id, .. }
+        | Fact::MessageMade { delivery_id, .. }
         | Fact::OfferAnswered { delivery_id, .. }
         | Fact::OfferReleased { delivery_id, .. }
         | Fact::OfferNoted { delivery_id, .. }
@@ -146,7 +150,8 @@ fn delivery(fact: &Fact) -> Option<DeliveryId> {
 
 fn message(fact: &Fact) -> Option<MessageType> {
     match fact {
-        Fact::MessageDelivered { message, .. }
+        Fact::MessageMade { message, .. }
+        | Fact::MessageDelivered { message, .. }
         | Fact::MessageFailed { message, .. }
         | Fact::MessageHeld { message, .. }
         | Fact::MessageReplayed { message, .. } => Some(*message),

@@ -143,6 +143,9 @@ fn facts() -> Vec<(Fact, Option<(EventKind, &'static str)>)> {
     ];
     all.extend(AnswerStatus::ALL.map(|status| (answered(status, false), from(EventKind::StatusUpdate, books))));
     all.push((answered(AnswerStatus::Accepted, true), from(EventKind::StatusUpdate, books)));
+    let reminded = Fact::OfferReminded { delivery_id, third_party: party(), environment };
+    let made = Fact::MessageMade { delivery_id, third_party: party(), environment, message: MessageType::OfferExpired };
+    all.extend([reminded, made].map(|fact| (fact, from(EventKind::Delivery, router))));
     all
 }
 

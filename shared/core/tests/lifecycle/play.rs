@@ -12,6 +12,7 @@ use marketplace_core::{
         Command, Refusal,
         answer::{Answer, Answered, Target},
         cancel::Cancel,
+        deadline::KeepDeadline,
         expire::Expire,
         inbox::{InboxAction, InboxResult, UseInbox},
         notice::RecordNotice,
@@ -23,15 +24,15 @@ use marketplace_core::{
     },
     fact::Fact,
     lifecycle::OfferState,
-    offer::{Attempt, INBOX_LIFETIME, Offer, Outgoing},
+    offer::{Attempt, Deadline, INBOX_LIFETIME, Offer, Outgoing},
 };
 use serde_json::Value;
 
 use crate::{
     model::{Model, Wire},
     rules,
-    status::{expected_status, seen_as},
-    steps::{Action, Caller, Ending, REQUEST, START, Step, Story, batches, create, later, offer_id, party},
+    status::{expected_status, seen_as, seen_at},
+    steps::{Action, Caller, Ending, REQUEST, START, Step, Story, batches, clocks, create, later, offer_id, party},
     table::{Effect, effect},
     witness::{Said, Witness},
 };
@@ -43,6 +44,7 @@ pub(crate) struct Play {
     mode: Mode,
     eligible: usize,
     handed_over: bool,
+    clocked: bool,
     now: Timestamp,
     /// The last push of each offer, for attempts that are recorded late or twice.
     sent: BTreeMap<DeliveryId, MessageType>,
@@ -59,6 +61,7 @@ impl Play {
             mode: story.mode,
             eligible: story.eligible,
             handed_over: story.handed_over,
+            clocked: story.clocked,
             now: START,
             sent: BTreeMap::new(),
             looking_back: false,
@@ -91,6 +94,7 @@ impl Play {
             Step::Inbox { party, stranger, action } => self.inbox(*party, *stranger, *action),
             Step::Replay(party) => self.replay(self.id(*party)),
             Step::Expire(party) => self.expire(self.id(*party)),
+            Step::Clock(party) => self.clock(self.id(*party)),
             Step::Notice { sequence, channel } => self.notice(*sequence, channel),
             Step::Pass(seconds) => self.now = later(self.now, *seconds),
         }
@@ -136,6 +140,9 @@ impl Play {
             let until = later(self.now, 24 * 3_600);
             batch.handed_over = batch.parties.iter().map(|party| (party.clone(), until)).collect();
         }
+        if self.clocked {
+            batch.clocks = clocks(self.eligible);
+        }
         let batch = &*batch;
         let Some(head) = self.model.head.clone() else {
             assert_eq!(self.refused(batch), Refusal::NotFound);
@@ -169,7 +176,8 @@ impl Play {
             assert_eq!(self.refused(&command), Refusal::NotFound);
             return;
         };
-        let seen = OfferState::ALL.into_iter().find(|state| state.as_str() == seen_as(&head, &offer));
+        let seen = seen_at(&head, &offer, self.now);
+        let seen = OfferState::ALL.into_iter().find(|state| state.as_str() == seen);
         let seen = seen.expect("a state");
         match effect(seen, status) {
             Effect::Conflict => self.conflict(&command, seen),
@@ -307,10 +315,12 @@ impl Play {
             Ending::Retry(_) if was_waiting => assert!(offer.message.is_some()),
             // A pause is no attempt of the schedule's. (Of an offer withdrawn meanwhile it tells that the party may
             // know of it, so the withdrawal is due then.)
-            Ending::Hold if was_waiting || before.state != OfferState::Withdrawn => assert_eq!(
-                offer.message.is_some().then_some(&offer.message),
-                before.message.is_some().then_some(&before.message)
-            ),
+            Ending::Hold if was_waiting || !matches!(before.state, OfferState::Withdrawn | OfferState::Expired) => {
+                assert_eq!(
+                    offer.message.is_some().then_some(&offer.message),
+                    before.message.is_some().then_some(&before.message)
+                )
+            }
             _ => {}
         }
     }
@@ -371,7 +381,8 @@ impl Play {
         let eligible: Vec<PartyId> = (0..self.eligible + usize::from(newcomer)).map(party).collect();
         let until = later(self.now, 24 * 3_600);
         let handed_over = eligible.iter().filter(|_| self.handed_over).map(|party| (party.clone(), until)).collect();
-        let command = Reoffer { vacated: id, eligible, handed_over, cause: Some(1), at: self.now };
+        let clocks = if self.clocked { clocks(eligible.len()) } else { BTreeMap::new() };
+        let command = Reoffer { vacated: id, eligible, handed_over, clocks, cause: Some(1), at: self.now };
         let (Some(head), Some(before)) = (self.model.head.clone(), self.model.offers.get(&id).cloned()) else {
             assert_eq!(self.refused(&command), Refusal::NotFound);
             return;
@@ -474,11 +485,43 @@ impl Play {
         match before.message {
             Some(message) if old(&message) => {
                 assert_eq!(self.message(id), None);
-                if message.kind == MessageType::OfferWithdrawn {
+                if matches!(message.kind, MessageType::OfferWithdrawn | MessageType::OfferExpired) {
                     self.witness.given_up.insert(id);
                 }
             }
             message => assert_eq!(self.message(id), message, "too young to be given up"),
+        }
+    }
+
+    fn clock(&mut self, id: DeliveryId) {
+        let command = KeepDeadline { delivery_id: id, at: self.now };
+        let (Some(head), Some(before)) = (self.model.head.clone(), self.model.offers.get(&id).cloned()) else {
+            assert_eq!(self.refused(&command), Refusal::NotFound);
+            return;
+        };
+        let told = before.told || (self.model.wire == Wire::Known && self.model.on_the_wire.contains_key(&id));
+        let next = self.model.apply(&command).expect("never refused");
+        let again = self.model.decide(&command).expect("never refused");
+        self.model.assert_unchanged_by(&again.change);
+        assert_eq!(again.reply, next);
+        let offer = self.model.offers[&id].clone();
+        assert_eq!(next, offer.deadline.map(|deadline| deadline.remind_at.unwrap_or(deadline.expire_at)));
+        let kind = |offer: &Offer| offer.message.as_ref().map(|message| message.kind);
+        match before.deadline {
+            None => assert_eq!(offer, before),
+            Some(_) if seen_as(&head, &before) == "withdrawn" => {
+                assert_eq!((offer.deadline, offer.state, &offer.message), (None, before.state, &before.message));
+            }
+            Some(Deadline { expire_at, .. }) if expire_at <= self.now => {
+                assert_eq!((offer.state, offer.vacant, offer.deadline), (OfferState::Expired, true, None));
+                assert_eq!(kind(&offer), told.then_some(MessageType::OfferExpired));
+            }
+            Some(Deadline { remind_at: Some(at), expire_at }) if at <= self.now => {
+                assert_eq!(offer.deadline, Some(Deadline { remind_at: None, expire_at }));
+                assert_eq!(offer.state, before.state);
+                assert_eq!(kind(&offer), kind(&before).or(Some(MessageType::OfferReminder)));
+            }
+            Some(_) => assert_eq!(offer, before),
         }
     }
 

@@ -25,6 +25,7 @@ pub(crate) fn hold(model: &Model, now: Timestamp) {
     for offer in &offers {
         message_fits_state(offer, effective_state(head, offer));
         a_lease_holds_pushes_back(offer, now);
+        a_clock_runs_for_what_is_open(offer);
         assert_eq!(effective_state(head, offer).as_str(), seen_as(head, offer));
     }
     assert_eq!(request_status(head, &offers).as_str(), expected_status(head, &offers));
@@ -40,7 +41,8 @@ pub(crate) fn ids_are_derived(model: &Model) {
     for (id, offer) in &model.offers {
         assert_eq!(*id, delivery_id(model.id, &offer.party, offer.environment, offer.round));
         assert_eq!((offer.delivery_id, id.request()), (*id, model.id));
-        for kind in [MessageType::OfferCreated, MessageType::OfferWithdrawn] {
+        use MessageType::{OfferCreated, OfferExpired, OfferReminder, OfferWithdrawn};
+        for kind in [OfferCreated, OfferWithdrawn, OfferReminder, OfferExpired] {
             assert!(messages.insert(message_id(*id, kind).to_string()), "two messages have one id");
         }
     }
@@ -60,8 +62,16 @@ fn message_fits_state(offer: &Offer, seen: OfferState) {
         (MessageType::OfferCreated, OfferState::Pending | OfferState::Sent) => assert!(message.dead.is_none()),
         (MessageType::OfferCreated, OfferState::Failed) => assert!(message.dead.is_some()),
         (MessageType::OfferWithdrawn, OfferState::Withdrawn) => assert!(offer.told),
+        (MessageType::OfferExpired, OfferState::Expired) => assert!(offer.told),
+        (MessageType::OfferReminder, OfferState::Delivered | OfferState::InProgress) => {}
         (kind, state) => panic!("{kind} waits for an offer that is {state}"),
     }
+}
+
+fn a_clock_runs_for_what_is_open(offer: &Offer) {
+    let Some(deadline) = offer.deadline else { return };
+    assert!(["pending", "sent", "delivered", "in-progress", "failed"].contains(&offer.state.as_str()), "{offer:?}");
+    assert!(deadline.remind_at.is_none_or(|remind| remind < deadline.expire_at));
 }
 
 fn a_lease_holds_pushes_back(offer: &Offer, now: Timestamp) {

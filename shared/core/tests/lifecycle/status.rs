@@ -21,6 +21,15 @@ pub(crate) fn seen_as(head: &Head, offer: &Offer) -> &'static str {
     if open && (lost || head.cancelled_at.is_some()) { "withdrawn" } else { offer.state.as_str() }
 }
 
+/// How it stands at this time, though nobody may have looked at its clock yet.
+pub(crate) fn seen_at(head: &Head, offer: &Offer, now: Timestamp) -> &'static str {
+    let is_over = offer.deadline.is_some_and(|deadline| deadline.expire_at <= now);
+    match seen_as(head, offer) {
+        "pending" | "sent" | "delivered" | "in-progress" | "failed" if is_over => "expired",
+        seen => seen,
+    }
+}
+
 /// The rule, as the design words it.
 pub(crate) fn expected_status(head: &Head, offers: &[Offer]) -> &'static str {
     let words: Vec<&str> = offers.iter().map(|offer| seen_as(head, offer)).collect();

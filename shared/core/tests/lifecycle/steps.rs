@@ -1,5 +1,7 @@
 //! Everything that can be done to a request, by anybody, in any order: what the properties draw from.
 
+use std::collections::BTreeMap;
+
 use event_schema::{
     id::{DeliveryId, Environment, PartyId, RequestId},
     words::{AnswerStatus, Mode},
@@ -9,6 +11,7 @@ use marketplace_core::{
     command::{create::Create, inbox::InboxAction, push::Disposition, route::MakeOffers},
     intake,
     offer::delivery_id,
+    party::AcceptanceClock,
 };
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
@@ -67,6 +70,8 @@ pub(crate) enum Step {
     },
     Replay(usize),
     Expire(usize),
+    /// Somebody looks at the clock of an offer.
+    Clock(usize),
     Notice {
         sequence: u64,
         channel: &'static str,
@@ -140,12 +145,19 @@ pub(crate) fn create(mode: Mode, at: Timestamp) -> Create {
     Create { id: REQUEST, request: request.expect("a request"), at }
 }
 
+/// The clocks of so many parties: each is reminded after half a minute, and has a minute.
+pub(crate) fn clocks(eligible: usize) -> BTreeMap<PartyId, AcceptanceClock> {
+    let clock = AcceptanceClock { category: None, remind_after_seconds: Some(30), expire_after_seconds: 60 };
+    (0..eligible).map(|number| (party(number), clock.clone())).collect()
+}
+
 pub(crate) fn batches(eligible: usize, at: Timestamp) -> Vec<MakeOffers> {
     MakeOffers::batches(MakeOffers {
         request: REQUEST,
         environment: Environment::Prod,
         parties: (0..eligible).map(party).collect(),
         handed_over: [].into(),
+        clocks: [].into(),
         last_of: None,
         registry_version: 3,
         cause: Some(1),
@@ -160,14 +172,16 @@ pub(crate) struct Story {
     pub(crate) eligible: usize,
     /// Whether somebody else delivers to all of them.
     pub(crate) handed_over: bool,
+    /// Whether all of them have only so long to answer.
+    pub(crate) clocked: bool,
     pub(crate) steps: Vec<Step>,
 }
 
 /// Any story of at most this many steps.
 pub(crate) fn story(steps: usize) -> impl Strategy<Value = Story> {
     let eligible = prop_oneof![1 => Just(0_usize), 5 => 1_usize..4, 4 => 9_usize..24];
-    (select(Mode::ALL.to_vec()), eligible, prop::bool::weighted(0.3)).prop_flat_map(
-        move |(mode, eligible, handed_over)| {
+    (select(Mode::ALL.to_vec()), eligible, prop::bool::weighted(0.3), prop::bool::weighted(0.4)).prop_flat_map(
+        move |(mode, eligible, handed_over, clocked)| {
             let usual = prop_oneof![
                 3 => Just(vec![Step::Create, Step::Offer(0), Step::Offer(1), Step::Offer(2)]),
                 2 => Just(vec![Step::Create, Step::Offer(0)]),
@@ -175,7 +189,7 @@ pub(crate) fn story(steps: usize) -> impl Strategy<Value = Story> {
             ];
             (usual, prop::collection::vec(step(eligible), 1..steps)).prop_map(move |(mut story, steps)| {
                 story.extend(steps);
-                Story { mode, eligible, handed_over, steps: story }
+                Story { mode, eligible, handed_over, clocked, steps: story }
             })
         },
     )
@@ -200,6 +214,7 @@ fn step(eligible: usize) -> impl Strategy<Value = Step> {
             .prop_map(|(party, stranger, action)| Step::Inbox { party, stranger, action }),
         12 => any_party().prop_map(Step::Replay),
         5 => any_party().prop_map(Step::Expire),
+        8 => any_party().prop_map(Step::Clock),
         3 => (1_u64..4, select(vec!["email", "sms"])).prop_map(|(sequence, channel)| Step::Notice { sequence, channel }),
         10 => prop_oneof![6 => 0_i64..120, 1 => Just(15 * 24 * 3_600)].prop_map(Step::Pass),
     ]

@@ -26,7 +26,9 @@ pub(crate) struct Witness {
     pub(crate) saw: BTreeSet<DeliveryId>,
     /// Until when a caller has a message, and which.
     pub(crate) leases: BTreeMap<DeliveryId, (MessageType, Timestamp)>,
-    /// Withdrawals that nobody fetched in 14 days.
+    /// Offers whose clock has run out.
+    overdue: BTreeSet<DeliveryId>,
+    /// Withdrawals, and ends of clocks, that nobody fetched in 14 days.
     pub(crate) given_up: BTreeSet<DeliveryId>,
     /// What each party said last, if it ever said anything.
     pub(crate) said: BTreeMap<DeliveryId, Said>,
@@ -58,6 +60,9 @@ impl Witness {
                 None => self.a_new_offer(head, offer, came_back),
             }
             self.before.insert(offer.delivery_id, (offer.clone(), seen));
+            if offer.vacant && offer.state == OfferState::Expired {
+                self.overdue.insert(offer.delivery_id);
+            }
             self.whoever_saw_it_is_told(model, offer);
         }
         self.leases
@@ -76,17 +81,22 @@ impl Witness {
         assert!(offer.round == 1 || in_place, "offered again in place of nobody");
     }
 
-    /// A withdrawal waits, has arrived, is dead, or was given up; it is never forgotten.
+    /// A withdrawal, or the end of a clock, waits, has arrived, is dead, or was given up; it is never forgotten.
     fn whoever_saw_it_is_told(&self, model: &Model, offer: &Offer) {
         let id = offer.delivery_id;
         let unknown_yet = model.wire == crate::model::Wire::Unknown && model.on_the_wire.contains_key(&id);
-        if offer.state != OfferState::Withdrawn || !self.saw.contains(&id) || unknown_yet {
+        let end = match offer.state {
+            OfferState::Withdrawn => MessageType::OfferWithdrawn,
+            OfferState::Expired if self.overdue.contains(&id) => MessageType::OfferExpired,
+            _ => return,
+        };
+        if !self.saw.contains(&id) || unknown_yet {
             return;
         }
         assert!(offer.told);
-        let waits = offer.message.as_ref().is_some_and(|message| message.kind == MessageType::OfferWithdrawn);
-        let arrived = self.arrived.contains(&(id, MessageType::OfferWithdrawn));
-        assert!(waits || arrived || self.given_up.contains(&id), "never told of the withdrawal: {offer:?}");
+        let waits = offer.message.as_ref().is_some_and(|message| message.kind == end);
+        let arrived = self.arrived.contains(&(id, end));
+        assert!(waits || arrived || self.given_up.contains(&id), "never told of the end: {offer:?}");
     }
 
     /// Facts that can be true only once are told once, and what has arrived waits no more.
@@ -101,6 +111,8 @@ impl Witness {
                 Fact::OfferWithdrawn { delivery_id, .. } => format!("withdrawn {delivery_id}"),
                 Fact::OfferExpired { delivery_id, .. } => format!("expired {delivery_id}"),
                 Fact::OfferReleased { delivery_id, .. } => format!("released {delivery_id}"),
+                Fact::OfferReminded { delivery_id, .. } => format!("reminded {delivery_id}"),
+                Fact::MessageMade { delivery_id, message, .. } => format!("made {message} {delivery_id}"),
                 Fact::OfferAnswered { delivery_id, status, .. } => format!("{status} {delivery_id}"),
                 Fact::MessageDelivered { delivery_id, message, .. } => format!("arrived {message} {delivery_id}"),
                 Fact::UserTold { channel, of } => format!("told {channel} {of}"),
@@ -144,7 +156,10 @@ fn identity_stays(before: &Offer, offer: &Offer) {
     assert_eq!(fixed(before), fixed(offer));
     assert!(offer.told || !before.told, "told, and then not");
     assert!(offer.attempts >= before.attempts, "fewer attempts than before");
-    assert!(!offer.vacant || before.vacant || offer.state == OfferState::Released, "vacant, and nobody gave it back");
+    let came_back = matches!(offer.state, OfferState::Released | OfferState::Expired) && before.state != offer.state;
+    assert!(!offer.vacant || before.vacant || came_back, "vacant, and nobody gave it back");
+    let end = |offer: &Offer| offer.deadline.map(|deadline| deadline.expire_at);
+    assert!(offer.deadline.is_none() || end(offer) == end(before), "another clock");
 }
 
 /// The order of a life, as everybody sees it.
@@ -153,8 +168,8 @@ fn seen_moves_forward(before: OfferState, now: OfferState, cancelled: bool) {
     let may_become: &[S] = match before {
         S::Completed | S::Declined | S::Withdrawn | S::Expired | S::Released => &[],
         S::Accepted => &[S::Completed, S::Withdrawn, S::Released],
-        S::InProgress => &[S::Accepted, S::Declined, S::Completed, S::Withdrawn],
-        S::Delivered => &[S::InProgress, S::Accepted, S::Declined, S::Completed, S::Withdrawn],
+        S::InProgress => &[S::Accepted, S::Declined, S::Completed, S::Withdrawn, S::Expired],
+        S::Delivered => &[S::InProgress, S::Accepted, S::Declined, S::Completed, S::Withdrawn, S::Expired],
         S::Pending | S::Sent | S::Failed => &S::ALL,
     };
     assert!(before == now || may_become.contains(&now), "{before} became {now}");

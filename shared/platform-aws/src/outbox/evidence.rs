@@ -31,7 +31,9 @@ impl Message {
         match fact {
             Fact::OfferCreated { delivery_id, .. } => message(delivery_id, MessageType::OfferCreated),
             Fact::OfferWithdrawn { delivery_id, .. } => message(delivery_id, MessageType::OfferWithdrawn),
-            Fact::MessageReplayed { delivery_id, message: kind, .. } => message(delivery_id, *kind),
+            Fact::OfferReminded { delivery_id, .. } => message(delivery_id, MessageType::OfferReminder),
+            Fact::MessageMade { delivery_id, message: kind, .. }
+            | Fact::MessageReplayed { delivery_id, message: kind, .. } => message(delivery_id, *kind),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use event_schema::id::{Environment, PartyId};
 use jiff::Timestamp;
 use marketplace_core::{
     delivery::{DeliverySettings, JoinError, PushSettings, Secrets, Withheld},
-    party::{EnvironmentSettings, Party, PartyState},
+    party::{AcceptanceClock, EnvironmentSettings, Party, PartyState},
     pattern::Pattern,
 };
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,8 @@ struct StoredEnvironment {
     push: Option<Box<PushSettings<Withheld>>>,
     #[serde(default, skip_serializing_if = "not")]
     route: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    acceptance: Vec<AcceptanceClock>,
 }
 
 fn yes() -> bool {
@@ -96,6 +98,7 @@ impl Stored {
                 DeliverySettings::Poll => None,
             },
             route: settings.route,
+            acceptance: settings.acceptance.clone(),
         };
         Self {
             id: party.id.clone(),
@@ -145,8 +148,8 @@ impl Stored {
 
 impl StoredEnvironment {
     fn with(self, delivery: DeliverySettings) -> EnvironmentSettings {
-        let Self { open, paused, filter, route, .. } = self;
-        EnvironmentSettings { open, paused, filter, delivery, route }
+        let Self { open, paused, filter, route, acceptance, .. } = self;
+        EnvironmentSettings { open, paused, filter, delivery, route, acceptance }
     }
 }
 
@@ -165,6 +168,8 @@ mod tests {
         books.environments[0].filter = Some(Pattern::parse(r#"{"detail":{"category":["books"]}}"#).unwrap());
         books.environments[1].paused = Some("410".to_owned());
         books.environments[1].route = true;
+        let clock = AcceptanceClock { category: None, remind_after_seconds: Some(5), expire_after_seconds: 9 };
+        books.environments[1].acceptance.push(clock);
         books.environments[2].open = false;
 
         let text = serde_json::to_string(&Stored::of(&books)).unwrap();

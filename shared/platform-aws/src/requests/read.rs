@@ -17,12 +17,15 @@ use super::{
     rows::{self, BODY, HEAD, OFFER_PREFIX, Stored},
 };
 use crate::{
-    item::{DOCUMENT, Item, SK, time_text},
+    item::{DOCUMENT, Item, SHARDS, SK, time_of_text, time_text},
     table::{Index, Query, Range, Table, TableError},
 };
 
 /// How many partitions are read at the same time for one answer.
 const AT_ONCE: usize = 16;
+
+/// Most alarms of one partition that are read together.
+const MOST_ALARMS: usize = 1_000;
 
 /// A request with everything about it.
 pub(super) async fn request(table: &Table, id: RequestId, attempts: bool) -> Result<Option<RequestRecord>, TableError> {
@@ -100,6 +103,17 @@ pub(super) async fn overdue(
     let query = Query::index(Index::Due, rows::due_pk(party, environment), Range::Before(time_text(before)));
     let found = table.first(&query, most).await?;
     Ok(found.iter().map(rows::delivery_of).collect::<Result<_, _>>()?)
+}
+
+/// Offers whose clock has something due before this time, and when.
+pub(super) async fn alarms(table: &Table, before: Timestamp) -> Result<Vec<(DeliveryId, Timestamp)>, TableError> {
+    let of = |shard| async move {
+        let range = Range::Before(time_text(before));
+        table.first(&Query::index(Index::Alarms, rows::alarms_pk(shard), range), MOST_ALARMS).await
+    };
+    let shards: Vec<_> = stream::iter((0..SHARDS).map(of)).buffered(AT_ONCE).try_collect().await?;
+    let alarm = |item: &Item| Ok((rows::delivery_of(item)?, time_of_text(item, Index::Alarms.sk())?));
+    shards.iter().flatten().map(alarm).collect()
 }
 
 /// Cuts a list that was read one item too long, and says where the next page begins if it was.

@@ -139,7 +139,15 @@ pub(super) fn offer_item(offer: &Offer, revision: u64, last_sequence: u64) -> Re
             item = indexed(item, Index::Dead, shard("DEAD", &id), at(dead.at));
         }
     }
+    if let Some(deadline) = &offer.deadline {
+        item = indexed(item, Index::Alarms, shard("ALARM", &id), at(deadline.next()));
+    }
     item.document(offer)
+}
+
+/// The partition of an index over the clocks of offers.
+pub(super) fn alarms_pk(shard: u8) -> String {
+    format!("ALARM#{shard}")
 }
 
 /// An attempt, to be written.

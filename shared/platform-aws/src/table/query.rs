@@ -21,12 +21,14 @@ pub enum Index {
     Unpublished,
     /// Requests' bodies in an environment, by when the requests were accepted.
     ByEnvironment,
+    /// Offers that run against a clock, by when something is due next.
+    Alarms,
 }
 
 impl Index {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::ByUser, Self::Inbox, Self::Due, Self::Dead, Self::Unpublished, Self::ByEnvironment];
+    pub const ALL: [Self; 7] =
+        [Self::ByUser, Self::Inbox, Self::Due, Self::Dead, Self::Unpublished, Self::ByEnvironment, Self::Alarms];
 
     /// Its name.
     #[must_use]
@@ -38,6 +40,7 @@ impl Index {
             Self::Dead => "dead",
             Self::Unpublished => "unpublished",
             Self::ByEnvironment => "by_environment",
+            Self::Alarms => "alarms",
         }
     }
 
@@ -51,6 +54,7 @@ impl Index {
             Self::Dead => "dead_pk",
             Self::Unpublished => "unpub_pk",
             Self::ByEnvironment => "env_pk",
+            Self::Alarms => "alarm_pk",
         }
     }
 
@@ -64,6 +68,7 @@ impl Index {
             Self::Dead => "dead_sk",
             Self::Unpublished => "unpub_sk",
             Self::ByEnvironment => "env_sk",
+            Self::Alarms => "alarm_sk",
         }
     }
 }

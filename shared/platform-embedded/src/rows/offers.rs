@@ -3,7 +3,7 @@
 use event_schema::id::{DeliveryId, Environment, PartyId, RequestId};
 use marketplace_core::{
     lifecycle::OfferState,
-    offer::{Attempt, DeadLetter, Offer, Outgoing},
+    offer::{Attempt, DeadLetter, Deadline, Offer, Outgoing},
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, named_params, params};
 
@@ -11,7 +11,8 @@ use super::{MESSAGES, micros, optional_time, parse, pick, time};
 
 /// The columns of [`offer`].
 pub(crate) const OFFER: &str = "id, party, environment, round, state, created_at, told, attempts, noted, message, \
-     message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, dead_reason, noted_bytes, vacant";
+     message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, dead_reason, noted_bytes, vacant, alarm_at, \
+     expire_at";
 
 /// An offer.
 pub(crate) fn offer(row: &Row<'_>) -> Result<Offer> {
@@ -28,7 +29,14 @@ pub(crate) fn offer(row: &Row<'_>) -> Result<Offer> {
         noted_bytes: row.get(18)?,
         message: if row.get_ref(9)? == rusqlite::types::ValueRef::Null { None } else { Some(outgoing(row)?) },
         vacant: row.get(19)?,
+        deadline: deadline(row)?,
     })
+}
+
+/// The alarm is the reminder's, as long as it comes before the end.
+fn deadline(row: &Row<'_>) -> Result<Option<Deadline>> {
+    let (alarm_at, expire_at) = (optional_time(row, 20)?, optional_time(row, 21)?);
+    Ok(expire_at.map(|expire_at| Deadline { remind_at: alarm_at.filter(|alarm| *alarm < expire_at), expire_at }))
 }
 
 fn outgoing(row: &Row<'_>) -> Result<Outgoing> {
@@ -70,13 +78,13 @@ pub(crate) fn offers_of(request: RequestId) -> ([u8; 26], [u8; 26]) {
 pub(crate) fn write_offer(connection: &Connection, offer: &Offer) -> Result<()> {
     const WRITE: &str = "INSERT INTO offers (id, party, environment, round, state, created_at, told, attempts, noted, \
          message, message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, \
-         dead_reason, noted_bytes, vacant) VALUES (:id, :party, :environment, :round, :state, :created_at, :told, :attempts, :noted, \
+         dead_reason, noted_bytes, vacant, alarm_at, expire_at) VALUES (:id, :party, :environment, :round, :state, :created_at, :told, :attempts, :noted, \
          :message, :message_at, :message_attempts, :first_attempt_at, :next_attempt_at, :available_at, :leased, \
-         :dead_at, :dead_reason, :noted_bytes, :vacant) ON CONFLICT (id) DO UPDATE SET state = :state, told = :told, attempts = :attempts, \
+         :dead_at, :dead_reason, :noted_bytes, :vacant, :alarm_at, :expire_at) ON CONFLICT (id) DO UPDATE SET state = :state, told = :told, attempts = :attempts, \
          noted = :noted, message = :message, message_at = :message_at, message_attempts = :message_attempts, \
          first_attempt_at = :first_attempt_at, next_attempt_at = :next_attempt_at, available_at = :available_at, \
          leased = :leased, dead_at = :dead_at, dead_reason = :dead_reason, noted_bytes = :noted_bytes, \
-         vacant = :vacant";
+         vacant = :vacant, alarm_at = :alarm_at, expire_at = :expire_at";
     let message = offer.message.as_ref();
     let dead = message.and_then(|message| message.dead.as_ref());
     connection.prepare_cached(WRITE)?.execute(named_params! {
@@ -100,6 +108,8 @@ pub(crate) fn write_offer(connection: &Connection, offer: &Offer) -> Result<()> 
         ":dead_at": dead.map(|dead| micros(dead.at)),
         ":dead_reason": dead.map(|dead| dead.reason.as_str()),
         ":vacant": offer.vacant,
+        ":alarm_at": offer.deadline.map(|deadline| micros(deadline.next())),
+        ":expire_at": offer.deadline.map(|deadline| micros(deadline.expire_at)),
     })?;
     Ok(())
 }
