@@ -1,9 +1,11 @@
 //! The platform for one machine: the contract, and what it promises besides.
 
+mod auto_pause;
 mod backup;
 mod bus;
 mod group_commit;
 mod push;
+mod push_breaker;
 mod push_faults;
 mod push_races;
 mod push_rate;

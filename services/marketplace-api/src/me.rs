@@ -19,10 +19,12 @@ use http_edge::{
 };
 use jiff::Timestamp;
 use marketplace_core::{
-    delivery::{DeliveryInput, resolve},
+    delivery::{DeliveryInput, DeliverySettings, resolve},
+    health::HealthView,
     party::{Party, PartyCommand, PartyState},
     pattern::Pattern,
     ports::Store,
+    transport::Transport,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
@@ -53,6 +55,8 @@ pub(crate) struct Me<'a> {
     scope: Option<&'a Pattern>,
     filter: Option<&'a Pattern>,
     delivery: ShownDelivery<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<HealthView>,
 }
 
 impl<'a> Me<'a> {
@@ -68,12 +72,20 @@ impl<'a> Me<'a> {
             scope: party.scope.as_ref(),
             filter: settings.filter.as_ref(),
             delivery: ShownDelivery::masked(&settings.delivery, now),
+            health: None,
         }
     }
 }
 
-async fn read<S: Store>(State(deps): State<Deps<S>>, caller: PartyCaller) -> Response {
-    reply::json(StatusCode::OK, &Me::of(&caller.party, caller.environment, deps.edge.now()))
+async fn read<S: Store>(State(deps): State<Deps<S>>, caller: PartyCaller) -> Result<Response, Problem> {
+    let (party, environment) = (&caller.party, caller.environment);
+    let health = match &party.environment(environment).delivery {
+        DeliverySettings::Push(push) if push.transport == Transport::Direct => {
+            Some(deps.edge.store.health(&party.id, environment).await?.view())
+        }
+        DeliverySettings::Push(_) | DeliverySettings::Poll => None,
+    };
+    Ok(reply::json(StatusCode::OK, &Me { health, ..Me::of(party, environment, deps.edge.now()) }))
 }
 
 /// `{"pattern": null}` is a setting, and `{}` a mistake.

@@ -3,6 +3,7 @@
 use event_schema::id::PartyId;
 use marketplace_core::{
     delivery::{DeliverySettings, Secrets, Withheld},
+    health::Failing,
     party::{EnvironmentSettings, Party, PartyState},
     pattern::Pattern,
 };
@@ -29,6 +30,8 @@ struct StoredEnvironment {
     filter: Option<Pattern>,
     delivery: DeliverySettings<Withheld>,
     #[serde(default)]
+    failing: Option<Failing>,
+    #[serde(default)]
     route: bool,
 }
 
@@ -53,6 +56,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, versi
         open: settings.open,
         paused: settings.paused.clone(),
         filter: settings.filter.clone(),
+        failing: settings.failing,
         delivery: settings.delivery.masked(),
         route: settings.route,
     };
@@ -95,6 +99,7 @@ pub(crate) fn read(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<(u64, Party
             open: settings.open,
             paused: settings.paused,
             filter: settings.filter,
+            failing: settings.failing,
             delivery,
             route: settings.route,
         })

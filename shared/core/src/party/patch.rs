@@ -2,7 +2,9 @@
 
 use event_schema::{id::Environment, third_party::ThirdPartyChange};
 
-use super::{Party, PartyState, decision::Alteration, pause::OPERATOR, refusals::unapproved, route::OPEN};
+use super::{
+    EnvironmentSettings, Party, PartyState, decision::Alteration, pause::OPERATOR, refusals::unapproved, route::OPEN,
+};
 use crate::{command::Refusal, pattern::Pattern};
 
 /// An operator's change to a party: what is given changes.
@@ -63,12 +65,12 @@ impl PartyPatch {
                 ThirdPartyChange::Paused
             }
             (PartyState::Active, Some(environment)) => {
-                party.environment_mut(environment).paused = None;
+                party.environment_mut(environment).resume();
                 ThirdPartyChange::Resumed
             }
             (PartyState::Active, None) => {
                 party.state = PartyState::Active;
-                party.environments.iter_mut().for_each(|settings| settings.paused = None);
+                party.environments.iter_mut().for_each(EnvironmentSettings::resume);
                 ThirdPartyChange::Resumed
             }
             (PartyState::Paused, None) => {
