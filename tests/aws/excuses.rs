@@ -14,6 +14,7 @@ const FLOWS: &[(&str, &str)] = &[
     ("aws_client::a_pattern_is_tried_as_aws_tries_it", "patterns are tried by EventBridge itself"),
     ("aws_client::a_wrong_secret_is_refused_and_nothing_is_put", "AWS checks signatures itself, and the emulator none"),
     ("aws_client::each_entry_has_its_own_result", "EventBridge takes any entry, and the router only what is a request"),
+    ("health::who_has_nothing_but_failures_is_warned_by_mail_and_paused_and_gets_everything_once_resumed", HOURS),
     ("idempotency::while_the_first_is_running_the_others_are_told_so", PEOPLE),
     ("idempotency::who_registers_twice_has_one_account", PEOPLE),
     ("isolation::a_party_that_answers_in_almost_five_seconds_delays_no_other", TIMEOUT),
@@ -32,6 +33,7 @@ const FLOWS: &[(&str, &str)] = &[
 
 const PEOPLE: &str = "people are in a Cognito pool, which registers, confirms and signs in by itself";
 const MANAGED: &str = "EventBridge retries by itself, and the emulator does not retry at all";
+const HOURS: &str = "it takes five days there, or an hour at least, and nothing shortens that";
 const TIMEOUT: &str = "how long an attempt may take cannot be set there, and five seconds each are too long here";
 
 /// Whether the flow that a scenario is in, by its type's name, is not played.

@@ -32,6 +32,8 @@ mod endpoint_tests;
 mod environments;
 #[path = "../it/first_accept.rs"]
 mod first_accept;
+#[path = "../it/health.rs"]
+mod health;
 #[path = "../it/idempotency.rs"]
 mod idempotency;
 #[path = "../it/inbox.rs"]

@@ -2,6 +2,7 @@
 
 use std::{any::type_name, time::Duration};
 
+use marketplace_core::health::HealthRules;
 use platform_embedded::bus::Mischief;
 pub(crate) use tests::Stack as TestGateway;
 use tests::stack::Deployment;
@@ -25,6 +26,11 @@ impl Setup {
 
     /// Only flows with an excuse ask for it.
     pub(crate) fn attempt_timeout(self, _: Duration) -> Self {
+        self
+    }
+
+    /// There it is as it is: flows take longer.
+    pub(crate) fn health(self, _: HealthRules) -> Self {
         self
     }
 

@@ -1,10 +1,12 @@
 //! The platform for one machine: the contract, and what it promises besides.
 
 mod alarms;
+mod auto_pause;
 mod backup;
 mod bus;
 mod group_commit;
 mod push;
+mod push_breaker;
 mod push_faults;
 mod push_races;
 mod push_rate;

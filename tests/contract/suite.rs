@@ -5,6 +5,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod deadlines;
 pub(crate) mod endpoint_tests;
 pub(crate) mod events;
+pub(crate) mod health;
 pub(crate) mod idempotency;
 pub(crate) mod inbox;
 pub(crate) mod keys;
@@ -153,6 +154,9 @@ rules! {
     endpoint_tests {
         tests_of_an_endpoint_take_turns,
         of_many_tests_at_once_one_begins,
+    }
+    health {
+        an_endpoint_that_nobody_has_called_is_a_good_one,
     }
     users {
         an_account_is_found_by_id_and_address,

@@ -15,6 +15,7 @@ mod dead_letters;
 mod endpoint_tests;
 mod environments;
 mod first_accept;
+mod health;
 mod idempotency;
 mod inbox;
 mod isolation;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use marketplace_core::health::HealthRules;
 use platform_embedded::bus::Mischief;
 use secrecy::ExposeSecret as _;
 use standalone::{
@@ -31,6 +32,7 @@ pub struct Setup {
     variables: HashMap<String, String>,
     mischief: Option<Mischief>,
     attempt_timeout: Option<Duration>,
+    health: Option<HealthRules>,
 }
 
 impl Setup {
@@ -55,6 +57,13 @@ impl Setup {
         self
     }
 
+    /// When an endpoint counts as broken.
+    #[must_use]
+    pub fn health(mut self, rules: HealthRules) -> Self {
+        self.health = Some(rules);
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -72,6 +81,7 @@ impl Setup {
         if let Some(timeout) = self.attempt_timeout {
             options.attempt_timeout = timeout;
         }
+        options.health = self.health.unwrap_or_default();
         let gateway = Gateway::start(config, options).await.expect("the gateway starts");
         let base = format!("http://{}", gateway.address());
         let market = Market::new(&base, gateway.operator_token().expose_secret(), folder.path());

@@ -101,6 +101,9 @@ pub struct Reply {
 enum Kind {
     Answer { status: u16, headers: String, body: String },
     HangUp,
+    Reset,
+    HalfClose,
+    SlowBody,
     Silence,
 }
 
@@ -128,6 +131,24 @@ impl Reply {
     #[must_use]
     pub fn hang_up() -> Self {
         Self::new(Kind::HangUp)
+    }
+
+    /// Resets the connection without an answer.
+    #[must_use]
+    pub fn reset() -> Self {
+        Self::new(Kind::Reset)
+    }
+
+    /// Says that it will say nothing more, and goes on listening.
+    #[must_use]
+    pub fn half_close() -> Self {
+        Self::new(Kind::HalfClose)
+    }
+
+    /// Answers 500 at once, and with its body a byte at a time, without end.
+    #[must_use]
+    pub fn slow_body() -> Self {
+        Self::new(Kind::SlowBody)
     }
 
     /// Never answers.
@@ -304,6 +325,13 @@ pub struct ClosedDoor {
     socket: TcpSocket,
 }
 
+/// A socket whose port another one of the same process may listen on.
+fn reusable() -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("an option of every socket");
+    socket
+}
+
 impl ClosedDoor {
     /// Reserves a port.
     ///
@@ -312,9 +340,20 @@ impl ClosedDoor {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it takes a port; that is no default")]
     pub fn new() -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket");
+        let socket = reusable();
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         Self { address: socket.local_addr().expect("bound"), socket }
+    }
+
+    /// Opens a server there for a while: once it is dropped, connections are refused again.
+    ///
+    /// # Panics
+    /// When the port cannot be listened on.
+    #[must_use]
+    pub fn open_for_now(&self, behaviour: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> PartyServer {
+        let socket = reusable();
+        socket.bind(self.address).expect("a port of ours");
+        PartyServer::serve(socket.listen(1_024).expect("a bound socket"), behaviour)
     }
 
     /// The address of a path on it.
@@ -373,8 +412,29 @@ async fn converse(mut stream: TcpStream, state: Arc<Mutex<State>>) {
                 }
             }
             Kind::HangUp => return,
+            Kind::Reset => {
+                // What was said and not acknowledged is not said again: the other side gets a reset.
+                let _ = stream.set_zero_linger();
+                return;
+            }
+            Kind::HalfClose => {
+                let _ = stream.shutdown().await;
+                while stream.read_buf(&mut unread).await.is_ok_and(|read| read > 0) {}
+                return;
+            }
+            Kind::SlowBody => return answer_slowly(&mut stream).await,
             Kind::Silence => pending().await,
         }
+    }
+}
+
+/// Until the client hangs up.
+async fn answer_slowly(stream: &mut TcpStream) {
+    let head = "HTTP/1.1 500 Status\r\ncontent-length: 1000000\r\n\r\n";
+    let mut said = stream.write_all(head.as_bytes()).await;
+    while said.is_ok() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        said = stream.write_all(b".").await;
     }
 }
 

@@ -7,6 +7,7 @@
 mod backlog;
 mod endpoints;
 mod turns;
+mod watch;
 
 use std::{error::Error, sync::Arc};
 
@@ -22,6 +23,7 @@ use marketplace_core::{
         push::{Claim, conclude},
     },
     delivery::{DeliverySettings, PushSettings},
+    health::{Ended, HealthRules},
     offer::{Offer, message_id},
     party::{Party, PartyCommand},
     ports::{Clock, PartyStore as _, Push, PushReport, Randomness, RequestStore as _, StoreError, Urgency},
@@ -29,7 +31,7 @@ use marketplace_core::{
 use platform_aws::{Aws, gate::Gates};
 use serde::Deserialize;
 
-use self::{endpoints::Endpoints, turns::Turns};
+use self::{endpoints::Endpoints, turns::Turns, watch::Watch};
 use crate::{
     alarms,
     doorbell::{Doorbell, OfferRing, Ring},
@@ -50,6 +52,8 @@ pub struct Deps<P: Push> {
     pub clock: Arc<dyn Clock>,
     /// For jitter.
     pub randomness: Arc<dyn Randomness>,
+    /// When an endpoint counts as broken.
+    pub health: HealthRules,
     endpoints: Endpoints<P>,
 }
 
@@ -63,7 +67,16 @@ impl<P: Push> Deps<P> {
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
     ) -> Self {
-        Self { store, gates, push, doorbell, clock, randomness, endpoints: Endpoints::default() }
+        Self {
+            store,
+            gates,
+            push,
+            doorbell,
+            clock,
+            randomness,
+            health: HealthRules::default(),
+            endpoints: Endpoints::default(),
+        }
     }
 }
 
@@ -75,12 +88,13 @@ struct NoRequest;
 /// Handles a batch of rings.
 pub async fn handle<P: Push>(batch: &SqsEvent, deps: &Deps<P>) -> SqsBatchResponse {
     let turns = Turns::new(batch.records.iter().filter_map(|message| ring(message).ok()));
+    let watch = Watch::default();
     sqs::handle(batch, |message| {
-        let turns = &turns;
+        let (turns, watch) = (&turns, &watch);
         async move {
             match ring(message)? {
-                Ring::Offer(ring) => answer(&ring, turns, deps).await,
-                Ring::Backlog(ring) => backlog::lead(&ring, deps).await,
+                Ring::Offer(ring) => answer(&ring, turns, watch, deps).await,
+                Ring::Backlog(ring) => backlog::lead(&ring, watch, deps).await,
                 Ring::Alarm(ring) => alarms::keep(ring.alarm, &deps.store, &deps.doorbell, &*deps.clock).await,
             }
         }
@@ -114,7 +128,7 @@ fn ring(message: &SqsMessage) -> Result<Ring, Failure> {
 }
 
 /// Pushes what is due, if anything is, and there is a turn for it.
-async fn answer<P: Push>(ring: &OfferRing, turns: &Turns, deps: &Deps<P>) -> Result<(), Failure> {
+async fn answer<P: Push>(ring: &OfferRing, turns: &Turns, watch: &Watch, deps: &Deps<P>) -> Result<(), Failure> {
     let Some(party) = deps.store.party(&ring.third_party).await? else {
         return Err(NoRequest.into());
     };
@@ -122,24 +136,33 @@ async fn answer<P: Push>(ring: &OfferRing, turns: &Turns, deps: &Deps<P>) -> Res
         // It waits in the inbox, or until the party is resumed.
         return Ok(());
     };
-    if turns.take(ring, push, deps).await? {
-        push_due(ring.delivery_id, push, deps).await?;
+    if turns.take(ring, push, watch, deps).await? {
+        push_due(ring.delivery_id, &Way { party: &party, push, watch, probe: false }, deps).await?;
     }
     Ok(())
 }
 
-/// Claims an offer's message and makes an attempt, if it is due and nobody else has it. A retry rings again.
-async fn push_due<P: Push>(delivery_id: DeliveryId, push: &PushSettings, deps: &Deps<P>) -> Result<(), Failure> {
+/// How an attempt is made.
+struct Way<'a> {
+    party: &'a Party,
+    push: &'a PushSettings,
+    watch: &'a Watch,
+    /// Whether it is to find out if the endpoint works again.
+    probe: bool,
+}
+
+/// Claims an offer's message and makes an attempt, if it is due and nobody else has it; whether it was. A retry rings
+/// again.
+async fn push_due<P: Push>(delivery_id: DeliveryId, way: &Way<'_>, deps: &Deps<P>) -> Result<bool, Failure> {
     let claim = Claim { delivery_id, at: deps.clock.now() };
     let Some(offer) = deps.store.apply(claim, Urgency::Ours, None).await? else {
-        return Ok(());
+        return Ok(false);
     };
-    let Some(due) = attempt(&offer, push, deps).await? else {
-        return Ok(());
-    };
-    let Offer { party: third_party, environment, .. } = offer;
-    ring_again(Ring::Offer(OfferRing { delivery_id, third_party, environment }), due, deps).await;
-    Ok(())
+    if let Some(due) = attempt(&offer, way, deps).await? {
+        let Offer { party: third_party, environment, .. } = offer;
+        ring_again(Ring::Offer(OfferRing { delivery_id, third_party, environment }), due, deps).await;
+    }
+    Ok(true)
 }
 
 /// How pushes to this environment are made; none when none are.
@@ -150,14 +173,24 @@ fn pushed_to(party: &Party, environment: Environment) -> Option<&PushSettings> {
     }
 }
 
-/// One attempt, recorded; answers when the next one is due.
-async fn attempt<P: Push>(offer: &Offer, push: &PushSettings, deps: &Deps<P>) -> Result<Option<Timestamp>, Failure> {
-    let began = deps.clock.now();
+/// One attempt, recorded; answers when the next one is due, unless messages wait for the endpoint to work again.
+async fn attempt<P: Push>(offer: &Offer, way: &Way<'_>, deps: &Deps<P>) -> Result<Option<Timestamp>, Failure> {
+    let (began, push) = (deps.clock.now(), way.push);
     let Some(report) = send(offer, push, began, deps).await? else {
         return Ok(None);
     };
     let times = (began, deps.clock.now());
-    let Some((record, pause)) = conclude(offer, push, report, times, deps.randomness.fraction()) else {
+    let shut = match Ended::of(push, &report.outcome, way.probe, times.1) {
+        Some(ended) => {
+            let health = way.watch.record((&offer.party, offer.environment), &ended, deps).await?;
+            if let Some(command) = health.consequence(&ended, way.party, offer.environment, &deps.health) {
+                change_party(offer, command, deps).await?;
+            }
+            health.is_shut()
+        }
+        None => false,
+    };
+    let Some((record, pause)) = conclude(offer, push, report, times, shut, deps.randomness.fraction()) else {
         return Ok(None);
     };
     if pause {
@@ -170,7 +203,8 @@ async fn attempt<P: Push>(offer: &Offer, push: &PushSettings, deps: &Deps<P>) ->
         duration_ms = record.attempt.latency_us / 1_000,
         "pushed",
     );
-    Ok(deps.store.apply(record, Urgency::Ours, None).await?)
+    let due = deps.store.apply(record, Urgency::Ours, None).await?;
+    Ok(due.filter(|_| !shut))
 }
 
 async fn send<P: Push>(
@@ -204,7 +238,10 @@ async fn pause_environment<P: Push>(offer: &Offer, push: &PushSettings, deps: &D
     if present.as_deref().and_then(|party| pushed_to(party, offer.environment)) != Some(push) {
         return Ok(());
     }
-    let command = PartyCommand::Pause(offer.environment, "the endpoint answered 410".to_owned());
+    change_party(offer, PartyCommand::Pause(offer.environment, "the endpoint answered 410".to_owned()), deps).await
+}
+
+async fn change_party<P: Push>(offer: &Offer, command: PartyCommand, deps: &Deps<P>) -> Result<(), StoreError> {
     let by = "delivery".to_owned();
     match deps.store.apply_to_party(offer.party.clone(), command, by, deps.clock.now(), None).await {
         Ok(_) | Err(StoreError::Refused(Refusal::NotFound | Refusal::State { .. })) => Ok(()),

@@ -27,6 +27,8 @@ pub(crate) async fn changed(message: &SqsMessage, deps: &Deps) -> Result<(), Fai
     let environments = change.environment.map_or_else(|| Environment::ALL.to_vec(), |one| vec![one]);
     for environment in environments {
         reconcile(&Route { party: change.third_party.clone(), environment }, deps).await?;
+        // It may be another endpoint, or one that is said to work again.
+        deps.gates.forget((&change.third_party, environment)).await?;
         sweeps::ring(&change.third_party, environment, deps.clock.now(), deps).await?;
     }
     Ok(())

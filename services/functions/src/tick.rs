@@ -12,6 +12,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use marketplace_core::ports::Clock;
 use platform_aws::{
     Aws,
+    gate::Gates,
     managed::{Managed, Spread, buses::Buses},
     outbox::Outbox,
 };
@@ -34,6 +35,8 @@ pub struct Deps {
     pub store: Aws,
     /// What waits for the bus.
     pub outbox: Outbox<SweptTo>,
+    /// Where endpoints' health is kept.
+    pub gates: Gates,
     /// For pushes that are overdue.
     pub doorbell: Doorbell,
     /// Routes.

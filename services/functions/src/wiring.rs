@@ -186,6 +186,7 @@ pub fn clock_of(parts: Parts, config: &config::Ticks) -> Result<tick::Deps, Fail
     Ok(tick::Deps {
         store: parts.store(&config.secrets_key),
         outbox: parts.outbox(config.buses),
+        gates: Gates::new(parts.table.clone()),
         doorbell: parts.doorbell(&config.doorbell),
         managed: Managed::new(events, place, parts.randomness.clone()),
         buses: config.buses,

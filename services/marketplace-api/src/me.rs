@@ -19,10 +19,12 @@ use http_edge::{
 };
 use jiff::Timestamp;
 use marketplace_core::{
-    delivery::{DeliveryInput, resolve},
+    delivery::{DeliveryInput, DeliverySettings, resolve},
+    health::HealthView,
     party::{AcceptanceClock, Party, PartyCommand, PartyState},
     pattern::Pattern,
     ports::Store,
+    transport::Transport,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
@@ -54,6 +56,8 @@ pub(crate) struct Me<'a> {
     filter: Option<&'a Pattern>,
     delivery: ShownDelivery<'a>,
     acceptance: &'a [AcceptanceClock],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<HealthView>,
 }
 
 impl<'a> Me<'a> {
@@ -70,12 +74,20 @@ impl<'a> Me<'a> {
             filter: settings.filter.as_ref(),
             delivery: ShownDelivery::masked(&settings.delivery, now),
             acceptance: &settings.acceptance,
+            health: None,
         }
     }
 }
 
-async fn read<S: Store>(State(deps): State<Deps<S>>, caller: PartyCaller) -> Response {
-    reply::json(StatusCode::OK, &Me::of(&caller.party, caller.environment, deps.edge.now()))
+async fn read<S: Store>(State(deps): State<Deps<S>>, caller: PartyCaller) -> Result<Response, Problem> {
+    let (party, environment) = (&caller.party, caller.environment);
+    let health = match &party.environment(environment).delivery {
+        DeliverySettings::Push(push) if push.transport == Transport::Direct => {
+            Some(deps.edge.store.health(&party.id, environment).await?.view())
+        }
+        DeliverySettings::Push(_) | DeliverySettings::Poll => None,
+    };
+    Ok(reply::json(StatusCode::OK, &Me { health, ..Me::of(party, environment, deps.edge.now()) }))
 }
 
 /// `{"pattern": null}` is a setting, and `{}` a mistake.

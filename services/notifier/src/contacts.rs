@@ -25,6 +25,10 @@ pub(crate) enum Topic {
     NewKey,
     /// Messages go elsewhere.
     NewOrigin,
+    /// Its endpoint does not work.
+    Failing,
+    /// It still does not, and will soon be called no more.
+    StillFailing,
     /// Nothing is pushed for now.
     Paused,
     /// The party is out of the marketplace.
@@ -40,6 +44,8 @@ impl Topic {
             ThirdPartyChange::Joined if changed(fields::SIGN_UP) => Some(Self::Admitted),
             ThirdPartyChange::Changed if changed(fields::KEYS) => Some(Self::NewKey),
             ThirdPartyChange::Changed if changed(fields::ORIGIN) => Some(Self::NewOrigin),
+            ThirdPartyChange::Changed if changed(fields::FAILING) => Some(Self::Failing),
+            ThirdPartyChange::Changed if changed(fields::STILL_FAILING) => Some(Self::StillFailing),
             ThirdPartyChange::Paused => Some(Self::Paused),
             ThirdPartyChange::Disabled => Some(Self::Disabled),
             ThirdPartyChange::Joined | ThirdPartyChange::Changed | ThirdPartyChange::Resumed => None,

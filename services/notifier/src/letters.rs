@@ -28,6 +28,8 @@ impl Letter<'_> {
             Topic::Admitted => format!("{id}: welcome to the marketplace"),
             Topic::NewKey => format!("{id}: a new API key{place}"),
             Topic::NewOrigin => format!("{id}: messages{place} go elsewhere"),
+            Topic::Failing => format!("{id}: the endpoint{place} does not work"),
+            Topic::StillFailing => format!("{id}: the endpoint{place} still does not work"),
             Topic::Paused => format!("{id}: deliveries{place} are paused"),
             Topic::Disabled => format!("{id} was disabled"),
         }
@@ -75,6 +77,7 @@ impl Letter<'_> {
                  If that was none of you, make a new key, take the others away, and set the endpoint again.",
                 self.destination()
             ),
+            Topic::Failing | Topic::StillFailing => self.failing(),
             Topic::Paused => format!(
                 "Nothing is pushed{place} for now{}. Requests are offered all the same: they wait, can be leased\n\
                  from the inbox, and are pushed when the pause ends (POST {url}/v1/me/resume).",
@@ -82,6 +85,22 @@ impl Letter<'_> {
             ),
             Topic::Disabled => "It takes part in the marketplace no more, and its keys open nothing.".to_owned(),
         }
+    }
+
+    fn failing(&self) -> String {
+        let place = self.place();
+        let failing = self.event.environment.and_then(|one| self.party.environment(one).failing);
+        let since = failing.map_or_else(String::new, |failing| format!(" since {:.0}", failing.since));
+        let outlook = match self.topic {
+            Topic::StillFailing => "If none does for as long again, deliveries are paused until you resume them.",
+            _ => "We try again from time to time.",
+        };
+        format!(
+            "No message has reached the endpoint{place}{since}. {outlook}\n\
+             Nothing is lost: requests are offered all the same, wait in their order, and can be leased from the inbox\n\
+             meanwhile. GET {}/v1/me says when the next attempt is made.",
+            self.public_url
+        )
     }
 
     fn place(&self) -> String {
@@ -153,6 +172,8 @@ mod tests {
             (ThirdPartyChange::Joined, fields::SIGN_UP, "takes part"),
             (ThirdPartyChange::Changed, fields::KEYS, "/v1/me/keys"),
             (ThirdPartyChange::Changed, fields::ORIGIN, "https://books.example and https://login.example."),
+            (ThirdPartyChange::Changed, fields::FAILING, "We try again"),
+            (ThirdPartyChange::Changed, fields::STILL_FAILING, "paused until you resume"),
             (ThirdPartyChange::Paused, "state", "(the endpoint answered 410)"),
             (ThirdPartyChange::Disabled, "state", "no more"),
         ] {
@@ -179,6 +200,7 @@ mod tests {
             (ThirdPartyChange::Changed, "filter"),
             (ThirdPartyChange::Changed, "delivery"),
             (ThirdPartyChange::Changed, fields::REVOKED_KEYS),
+            (ThirdPartyChange::Changed, fields::RECOVERED),
             (ThirdPartyChange::Resumed, "state"),
         ] {
             assert_eq!(Topic::of(&event(change, &[field])), None, "{change:?} {field}");

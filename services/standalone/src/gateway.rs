@@ -1,5 +1,6 @@
 //! The whole gateway in one process: opened, wired, served and drained.
 
+mod options;
 mod secrets;
 
 use std::{
@@ -31,7 +32,7 @@ use platform_base::{
 use platform_embedded::{
     Embedded, OpenError,
     alarms::Alarms,
-    bus::{Bus, Mischief},
+    bus::Bus,
     identity::{AUDIENCE, LocalIdentity},
     notices::{LocalNotices, NoticesFault},
     push::{PushDeps, PushWorkers},
@@ -42,6 +43,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use webhook_sender::{Sender, SenderConfig, SenderError};
 
 use self::secrets::Secrets;
+pub use self::options::Options;
 use crate::{
     config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener, visitors::Visitors,
 };
@@ -51,21 +53,6 @@ const CALLS: Duration = Duration::from_secs(25);
 
 /// How long events and pushes that are under way may take then; an attempt takes 5 s at most.
 const WORK: Duration = Duration::from_secs(8);
-
-/// What tests set and configuration does not.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Has the bus repeat and reorder.
-    pub mischief: Option<Mischief>,
-    /// How long an attempt may take.
-    pub attempt_timeout: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { mischief: None, attempt_timeout: SenderConfig::default().timeout }
-    }
-}
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +121,7 @@ impl Gateway {
         let app = parts.app(&config, &secrets, sender.clone(), stop.subscribe())?;
         let (clock, randomness) = (parts.clock.clone(), parts.randomness.clone());
         let bus = Bus::start(&parts.store, parts.consumers(), options.mischief).await?;
-        let push = PushDeps { push: sender, clock: clock.clone(), randomness };
+        let push = PushDeps { push: sender, clock: clock.clone(), randomness, health: options.health };
         let workers = PushWorkers::start(parts.store.clone(), push).await?;
         let alarms = Alarms::start(parts.store.clone(), clock.clone());
         let sweeper = Sweeper::start(parts.store.clone(), clock, config.retention);

@@ -22,8 +22,8 @@ pub use self::{
     resolve::{FieldFault, resolve},
     secret::{MASK, Secret, Secrets, Withheld},
 };
-use crate::signing::Signing;
 pub use crate::transport::Transport;
+use crate::{health::PauseAfter, signing::Signing};
 
 /// The delivery settings of one party's environment.
 ///
@@ -55,6 +55,9 @@ pub struct PushSettings<S = Secret> {
     pub rate_limit_per_second: Option<RateLimit>,
     /// How long after its first attempt a message is given up.
     pub max_age_hours: MaxAge,
+    /// After how long a time of nothing but failures pushes are paused; unset: as long as it is for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_pause_after_hours: Option<PauseAfter>,
 }
 
 /// How we prove to an endpoint who we are: the ways that an EventBridge connection has.
@@ -98,6 +101,18 @@ impl<S> DeliverySettings<S> {
         match self {
             Self::Push(push) if push.signing.current().is_some() => Some(&push.signing),
             Self::Push(_) | Self::Poll => None,
+        }
+    }
+}
+
+impl<S: PartialEq> DeliverySettings<S> {
+    /// Whether messages go to the same endpoint in the same way, whatever else has changed.
+    #[must_use]
+    pub fn goes_where(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Poll, Self::Poll) => true,
+            (Self::Push(push), Self::Push(other)) => push.goes_where(other),
+            (Self::Poll, Self::Push(_)) | (Self::Push(_), Self::Poll) => false,
         }
     }
 }
@@ -198,6 +213,14 @@ impl PushSettings<Withheld> {
     }
 }
 
+impl<S: PartialEq> PushSettings<S> {
+    /// Whether messages go to the same endpoint in the same way, whatever else has changed.
+    #[must_use]
+    pub fn goes_where(&self, other: &Self) -> bool {
+        self.url == other.url && self.transport == other.transport && self.auth == other.auth
+    }
+}
+
 impl<S> PushSettings<S> {
     fn with_secrets<T>(&self, auth: impl FnOnce(&S) -> T, signing: impl FnMut(&S) -> T) -> PushSettings<T> {
         PushSettings {
@@ -207,6 +230,7 @@ impl<S> PushSettings<S> {
             auth: self.auth.with_secret(auth),
             rate_limit_per_second: self.rate_limit_per_second,
             max_age_hours: self.max_age_hours,
+            auto_pause_after_hours: self.auto_pause_after_hours,
         }
     }
 }

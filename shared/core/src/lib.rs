@@ -12,6 +12,7 @@ pub mod contact;
 pub mod delivery;
 pub mod endpoint_test;
 pub mod fact;
+pub mod health;
 pub mod intake;
 pub mod lifecycle;
 pub mod offer;

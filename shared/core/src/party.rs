@@ -3,6 +3,7 @@
 mod acceptance;
 mod decision;
 mod environment;
+mod failing;
 pub mod fields;
 mod keys;
 mod patch;
@@ -36,7 +37,7 @@ use self::{
     decision::{Alteration, decision},
     refusals::{disabled, taken},
 };
-use crate::{command::Refusal, delivery::DeliverySettings, pattern::Pattern};
+use crate::{command::Refusal, delivery::DeliverySettings, health::Failing, pattern::Pattern};
 
 /// A third party with its settings in every environment.
 #[derive(Clone, Debug)]
@@ -154,6 +155,10 @@ pub enum PartyCommand {
     Pause(Environment, String),
     /// The party has them go on.
     Resume(Environment),
+    /// Nothing but failures has come of attempts for so long that its contact is told, and at the last that it is paused.
+    Fail(Environment, Failing),
+    /// An attempt has succeeded after that.
+    Recover(Environment),
     /// A key is added.
     AddKey(ApiKey),
     /// A key stops working.
@@ -246,6 +251,8 @@ impl PartyCommand {
             Self::Approve => matches!(party.state, PartyState::Active | PartyState::Paused),
             Self::Pause(environment, _) => party.environment(*environment).paused.is_some(),
             Self::Resume(environment) => party.environment(*environment).paused.is_none(),
+            Self::Fail(environment, failing) => failing.is_told(party.environment(*environment)),
+            Self::Recover(environment) => party.environment(*environment).failing.is_none(),
             Self::RouteMade(environment, made_for) => !route::is_wanted(party, *environment, made_for),
             _ => false,
         }
@@ -260,25 +267,22 @@ impl PartyCommand {
                 (Changed, Some(*environment), vec!["filter".to_owned()])
             }
             Self::SetDelivery(environment, delivery) => {
-                let settings = party.environment_mut(*environment);
-                let elsewhere = !delivery.new_origins(&settings.delivery).is_empty();
-                settings.delivery = (**delivery).clone().replacing(&settings.delivery);
-                let fields = [(true, route::DELIVERY), (elsewhere, fields::ORIGIN)];
-                let fields = fields.into_iter().filter(|(changed, _)| *changed).map(|(_, field)| field.to_owned());
-                (Changed, Some(*environment), fields.collect())
+                (Changed, Some(*environment), party.environment_mut(*environment).set_delivery(delivery))
             }
             Self::Pause(environment, reason) => {
                 party.environment_mut(*environment).paused = Some(reason.clone());
                 (Paused, Some(*environment), vec!["state".to_owned()])
             }
             Self::Resume(environment) => {
-                party.environment_mut(*environment).paused = None;
+                party.environment_mut(*environment).resume();
                 (Resumed, Some(*environment), vec!["state".to_owned()])
             }
             Self::RouteMade(environment, _) => {
                 party.environment_mut(*environment).route = true;
                 (Changed, Some(*environment), vec!["route".to_owned()])
             }
+            Self::Fail(environment, failing) => failing.alter(party, *environment),
+            Self::Recover(environment) => failing::recover(party, *environment),
             Self::RotateSigningKey(environment, _) => (Changed, Some(*environment), vec!["signing_keys".to_owned()]),
             Self::AddKey(key) => (Changed, Some(key.environment), vec![fields::KEYS.to_owned()]),
             Self::RevokeKey(_) | Self::GiveUpKey(..) => (Changed, None, vec![fields::REVOKED_KEYS.to_owned()]),

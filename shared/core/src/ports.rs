@@ -19,23 +19,27 @@ use crate::{
 mod contacts;
 mod dead_letters;
 mod endpoint_tests;
+mod health;
 pub mod identity;
 mod notices;
 mod parties;
 mod past;
 mod push;
 mod sign_ups;
+mod store;
 mod system;
 
 pub use self::{
     contacts::Contacts,
     dead_letters::{DeadLetterQuery, DeadLetters},
     endpoint_tests::EndpointTests,
+    health::EndpointHealth,
     notices::{Notice, NoticeError, Notices, Recipient},
     parties::PartyStore,
     past::{PastRequests, Window},
     push::{Push, PushReport},
     sign_ups::SignUps,
+    store::Store,
     system::{Clock, Randomness},
 };
 
@@ -246,33 +250,4 @@ pub trait UserStore: Clone + Send + Sync + 'static {
     /// [`Confirmation::confirm`](crate::confirmation::Confirmation::confirm) says; [`Refusal::NotFound`] if there is
     /// none. Confirming twice is once.
     fn confirm_user(&self, token: [u8; 32], at: Timestamp) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Everything that the services need of a platform's store.
-pub trait Store:
-    RequestStore
-    + PastRequests
-    + Inbox
-    + DeadLetters
-    + PartyStore
-    + Contacts
-    + SignUps
-    + EndpointTests
-    + UserStore
-    + IdempotencyStore
-{
-}
-
-impl<S> Store for S where
-    S: RequestStore
-        + PastRequests
-        + Inbox
-        + DeadLetters
-        + PartyStore
-        + Contacts
-        + SignUps
-        + EndpointTests
-        + UserStore
-        + IdempotencyStore
-{
 }

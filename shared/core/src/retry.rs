@@ -51,6 +51,23 @@ pub fn next(
     Next::At(not_before.map_or(scheduled, |wish| wish.min(deadline).max(scheduled)))
 }
 
+/// From when on a message is due that failed at `now`, when messages wait for the endpoint to work again: its place is by
+/// its age, so that the oldest comes first, unless the endpoint asked for a later time. It is given up only for its age.
+#[must_use]
+pub fn wait_in_line(
+    created_at: Timestamp,
+    first_attempt_at: Timestamp,
+    now: Timestamp,
+    max_age: SignedDuration,
+    not_before: Option<Timestamp>,
+) -> Next {
+    let deadline = first_attempt_at.saturating_add(max_age).unwrap_or(Timestamp::MAX);
+    if now > deadline {
+        return Next::GiveUp(DeadReason::MaxAgeReached);
+    }
+    Next::At(not_before.map_or(created_at, |wish| wish.min(deadline).max(created_at)))
+}
+
 /// The wait after this many attempts: 1 s, doubled each time, capped, and spread by a quarter each way.
 fn wait(attempts_made: u32, jitter: f64) -> SignedDuration {
     let doublings = attempts_made.saturating_sub(1).min(20);
@@ -163,6 +180,18 @@ mod tests {
         assert_eq!(next(1, START, START, 0.0, DAY, Some(late)), Next::At(deadline), "the last one");
         let given_up = Next::GiveUp(DeadReason::MaxAgeReached);
         assert_eq!(next(2, START, deadline, 0.0, DAY, Some(late)), given_up);
+    }
+
+    #[test]
+    fn who_waits_in_line_has_its_place_by_age_and_is_given_up_for_age_alone() {
+        let seconds = SignedDuration::from_secs;
+        let wait = |after: SignedDuration, wish| wait_in_line(START, START + seconds(9), START + after, DAY, wish);
+        assert_eq!(wait(seconds(60), None), Next::At(START));
+        assert_eq!(wait(seconds(60), Some(START - seconds(5))), Next::At(START));
+        assert_eq!(wait(seconds(60), Some(START + seconds(90))), Next::At(START + seconds(90)));
+        assert_eq!(wait(DAY, Some(START + DAY + DAY)), Next::At(START + DAY + seconds(9)), "the last one");
+        assert_eq!(wait(DAY + seconds(9), None), Next::At(START));
+        assert_eq!(wait(DAY + seconds(10), None), Next::GiveUp(DeadReason::MaxAgeReached));
     }
 
     #[test]

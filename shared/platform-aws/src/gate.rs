@@ -1,9 +1,12 @@
-//! What all senders share of the way to one party's environment: its rate, and who leads its backlog.
+//! What all senders share of the way to one party's environment: its rate, its endpoint's health, and who leads its
+//! backlog.
 //!
-//! It is one row. A message that has just become due takes a turn there. When there is none, nothing is written of the
-//! message: it stays due, and from then on until nothing is due any more one sender at a time, the one that has the
-//! lease, pushes what is due in the order of the index. Everybody else leaves the messages to that one, so that no late
-//! comer is before those who wait.
+//! It is one row. A message that has just become due takes a turn there. When there is none, because the rate is used up
+//! or the endpoint's breaker is open, nothing is written of the message: it stays due, and from then on until nothing is
+//! due any more one sender at a time, the one that has the lease, pushes what is due in the order of the index. Everybody
+//! else leaves the messages to that one, so that no late comer is before those who wait.
+
+mod row;
 
 use std::time::Duration;
 
@@ -11,12 +14,16 @@ use event_schema::id::{Environment, PartyId};
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::{
     delivery::RateLimit,
+    health::{Admission, Ended, Health, HealthRules},
     pace::{Spacing, Turns},
+    ports::{EndpointHealth, StoreError},
 };
 
+pub use self::row::Place;
+use self::row::Row;
 use crate::{
-    item::{Item, Key},
-    table::{Table, TableError, Update},
+    Aws,
+    table::{Table, TableError},
 };
 
 /// The queue that wakes senders knows no less than a second: so much may be sent at once.
@@ -32,15 +39,6 @@ const LOST: SignedDuration = SignedDuration::from_secs(60);
 /// How often a change is tried that others come before.
 const TRIES: usize = 10;
 
-/// When the next attempt would be made if all were spaced evenly, in nanoseconds since 1970.
-const NEXT: &str = "next_ns";
-
-/// Until when a backlog is led, in microseconds since 1970.
-const LEASE: &str = "lease";
-
-/// Nobody leads the backlog.
-const NO_BACKLOG: &str = "(attribute_not_exists(lease) OR lease < :now_us)";
-
 /// How a party's attempts are spaced on AWS.
 #[must_use]
 pub fn spacing(limit: Option<RateLimit>) -> Spacing {
@@ -53,12 +51,14 @@ pub fn spacing(limit: Option<RateLimit>) -> Spacing {
 pub struct Gates(Table);
 
 /// What messages that have just become due got.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Taken {
     /// So many may be pushed now; the others stay due.
     pub granted: u64,
     /// What the caller has to see to, if from now on there is a backlog.
     pub backlog: Option<Lead>,
+    /// The endpoint's health.
+    pub health: Health,
 }
 
 /// Whoever has this leads a backlog.
@@ -71,10 +71,15 @@ pub struct Lead {
 }
 
 /// The row, as somebody who may lead the backlog has read it.
-#[derive(Clone, Copy, Debug)]
-pub struct Standing {
-    next: u64,
-    lease: Option<u64>,
+#[derive(Clone, Debug)]
+pub struct Standing(Row);
+
+impl Standing {
+    /// The endpoint's health.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.0.health
+    }
 }
 
 impl Gates {
@@ -90,46 +95,34 @@ impl Gates {
     /// The table could not be written.
     pub async fn take(
         &self,
-        (party, environment): (&PartyId, Environment),
+        place: Place<'_>,
         spacing: Spacing,
         wanted: u64,
         now: Timestamp,
     ) -> Result<Taken, TableError> {
-        let key = key(party, environment);
         let burst = spacing.take(Duration::ZERO, since_1970(now), Duration::ZERO, wanted);
-        if burst.granted == wanted && self.take_all(&key, spacing, burst, now).await? {
-            return Ok(Taken { granted: wanted, backlog: None });
+        if burst.granted == wanted
+            && let Some(row) = row::take_all(&self.0, place, spacing, burst, now).await?
+        {
+            return Ok(Taken { granted: wanted, backlog: None, health: row.health });
         }
         for _ in 0..TRIES {
-            let standing = self.read(&key).await?;
-            if standing.is_led(now) {
-                return Ok(Taken { granted: 0, backlog: None });
+            let row = Row::read(&self.0, place).await?;
+            if row.is_led(now) {
+                return Ok(Taken { granted: 0, backlog: None, health: row.health });
             }
-            let turns = spacing.take(Duration::from_nanos(standing.next), since_1970(now), Duration::ZERO, wanted);
-            let lead = (turns.granted < wanted).then(|| lead(turns, now));
-            if self.swap(&key, standing, turns.next, lead.map(|lead| lead.lease)).await? {
-                return Ok(Taken { granted: turns.granted, backlog: lead });
+            let turns = spacing.take(row.next, since_1970(now), Duration::ZERO, row.admitted(wanted));
+            let lead = (turns.granted < wanted).then(|| match row.health.next_probe_at() {
+                Some(probe) => row.lead(probe.max(now)),
+                None => row.lead_after(turns, now),
+            });
+            let lease = lead.map(|lead| lead.lease).or(row.lease);
+            let changed = Row { next: turns.next, lease, ..row.clone() };
+            if row.write(&self.0, place, &changed).await? {
+                return Ok(Taken { granted: turns.granted, backlog: lead, health: row.health });
             }
         }
         Err(TableError::Conflict { failed: vec![] })
-    }
-
-    /// One write, whoever else writes: the first while the party was idle, the second while its turns are not used up.
-    async fn take_all(&self, key: &Key, spacing: Spacing, burst: Turns, now: Timestamp) -> Result<bool, TableError> {
-        let now_ns = since_1970(now);
-        let length = burst.next.saturating_sub(now_ns);
-        let latest = (now_ns + spacing.ahead + spacing.interval).saturating_sub(length);
-        let idle = format!("(attribute_not_exists({NEXT}) OR {NEXT} <= :now_ns) AND {NO_BACKLOG}");
-        let idle = Update::new(format!("SET {NEXT} = :next"), idle).number(":next", nanos(burst.next));
-        let busy = format!("{NEXT} > :now_ns AND {NEXT} <= :latest AND {NO_BACKLOG}");
-        let busy = Update::new(format!("SET {NEXT} = {NEXT} + :length"), busy).number(":length", nanos(length));
-        for change in [idle, busy.number(":latest", nanos(latest))] {
-            let change = change.number(":now_ns", nanos(now_ns)).number(":now_us", micros(now));
-            if changed(self.0.update(key, &change).await)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// The row, for whoever comes with this lease to lead the backlog; none when somebody else leads it.
@@ -138,12 +131,12 @@ impl Gates {
     /// The table could not be read.
     pub async fn standing(
         &self,
-        (party, environment): (&PartyId, Environment),
+        place: Place<'_>,
         lease: Option<u64>,
         now: Timestamp,
     ) -> Result<Option<Standing>, TableError> {
-        let standing = self.read(&key(party, environment)).await?;
-        Ok((standing.lease == lease || !standing.is_led(now)).then_some(standing))
+        let row = Row::read(&self.0, place).await?;
+        Ok((row.lease == lease || !row.is_led(now)).then_some(Standing(row)))
     }
 
     /// Takes turns for so many messages that wait, and the lead; none when somebody else came first.
@@ -152,83 +145,118 @@ impl Gates {
     /// The table could not be written.
     pub async fn lead(
         &self,
-        (party, environment): (&PartyId, Environment),
-        standing: Standing,
+        place: Place<'_>,
+        Standing(row): &Standing,
         spacing: Spacing,
         wanted: u64,
         now: Timestamp,
     ) -> Result<Option<(u64, Lead)>, TableError> {
         // Who has led before has had messages to push all the while.
-        let credit = standing.lease.map_or(Duration::ZERO, |_| LATE);
-        let turns = spacing.take(Duration::from_nanos(standing.next), since_1970(now), credit, wanted);
-        let lead = lead(turns, now);
-        let swapped = self.swap(&key(party, environment), standing, turns.next, Some(lead.lease)).await?;
-        Ok(swapped.then_some((turns.granted, lead)))
+        let credit = row.lease.map_or(Duration::ZERO, |_| LATE);
+        let turns = spacing.take(row.next, since_1970(now), credit, wanted);
+        let lead = row.lead_after(turns, now);
+        let changed = Row { next: turns.next, lease: Some(lead.lease), ..row.clone() };
+        Ok(row.write(&self.0, place, &changed).await?.then_some((turns.granted, lead)))
+    }
+
+    /// Begins the probe of an open breaker, if it is time and there is a turn for it, and takes the lead; none when
+    /// somebody else came first.
+    ///
+    /// # Errors
+    /// The table could not be written.
+    pub async fn probe(
+        &self,
+        place: Place<'_>,
+        Standing(row): &Standing,
+        spacing: Spacing,
+        rules: &HealthRules,
+        now: Timestamp,
+    ) -> Result<Option<(u64, Lead)>, TableError> {
+        let wanted = u64::from(row.health.admits(now) == Admission::Probe);
+        let turns = spacing.take(row.next, since_1970(now), Duration::ZERO, wanted);
+        let mut changed = Row { next: turns.next, ..row.clone() };
+        if turns.granted > 0 {
+            changed.health.begin_probe(now, rules);
+        }
+        let lead = match changed.health.next_probe_at().filter(|until| *until > now) {
+            Some(until) => row.lead(until),
+            None => row.lead_after(turns, now),
+        };
+        changed.lease = Some(lead.lease);
+        Ok(row.write(&self.0, place, &changed).await?.then_some((turns.granted, lead)))
+    }
+
+    /// Takes in what came of an attempt: the endpoint's health from now on, and the lead if by this the breaker has
+    /// turned.
+    ///
+    /// # Errors
+    /// The table could not be written.
+    pub async fn record(
+        &self,
+        place: Place<'_>,
+        ended: &Ended,
+        rules: &HealthRules,
+    ) -> Result<(Health, Option<Lead>), TableError> {
+        let mut patience = self.0.patience();
+        loop {
+            let row = Row::read(&self.0, place).await?;
+            let mut changed = row.clone();
+            changed.health.record(ended, rules);
+            if changed.health == row.health {
+                return Ok((row.health, None));
+            }
+            let turned = ended.probe || changed.health.is_shut() != row.health.is_shut();
+            let lead = turned.then(|| row.lead(changed.health.next_probe_at().unwrap_or(ended.at)));
+            changed.lease = lead.map(|lead| lead.lease).or(row.lease);
+            if row.write(&self.0, place, &changed).await? {
+                return Ok((changed.health, lead));
+            }
+            if !patience.again().await {
+                return Err(TableError::Conflict { failed: vec![] });
+            }
+        }
     }
 
     /// Nothing is due any more: gives this lead back. Whether it was there to be given back.
     ///
     /// # Errors
     /// The table could not be written.
-    pub async fn end(&self, (party, environment): (&PartyId, Environment), lease: u64) -> Result<bool, TableError> {
-        let end = Update::new(format!("REMOVE {LEASE}"), format!("{LEASE} = :lease")).number(":lease", lease);
-        changed(self.0.update(&key(party, environment), &end).await)
+    pub async fn end(&self, place: Place<'_>, lease: u64) -> Result<bool, TableError> {
+        row::end(&self.0, place, lease).await
     }
 
-    async fn read(&self, key: &Key) -> Result<Standing, TableError> {
-        let row = self.0.get(key).await?.unwrap_or_default();
-        let number = |attribute| row.optional(attribute, Item::get_number);
-        Ok(Standing { next: number(NEXT)?.unwrap_or(0), lease: number(LEASE)? })
-    }
-
-    async fn swap(&self, key: &Key, from: Standing, next: Duration, lease: Option<u64>) -> Result<bool, TableError> {
-        let same_next = if from.next == 0 { format!("attribute_not_exists({NEXT})") } else { format!("{NEXT} = :was") };
-        let same_lease = from.lease.map_or(format!("attribute_not_exists({LEASE})"), |_| format!("{LEASE} = :led"));
-        let set_lease = lease.map_or(String::new(), |_| format!(", {LEASE} = :lease"));
-        let mut swap = Update::new(format!("SET {NEXT} = :next{set_lease}"), format!("{same_next} AND {same_lease}"));
-        swap = swap.number(":next", nanos(next));
-        for (name, number) in
-            [(":was", Some(from.next).filter(|next| *next > 0)), (":led", from.lease), (":lease", lease)]
-        {
-            if let Some(number) = number {
-                swap = swap.number(name, number);
-            }
-        }
-        changed(self.0.update(key, &swap).await)
+    /// Forgets an endpoint's health, and whoever leads the backlog: another endpoint is in its place, or the party says
+    /// that it works again.
+    ///
+    /// # Errors
+    /// The table could not be written.
+    pub async fn forget(&self, place: Place<'_>) -> Result<(), TableError> {
+        row::forget(&self.0, place).await
     }
 }
 
-impl Standing {
-    fn is_led(&self, now: Timestamp) -> bool {
-        self.lease.is_some_and(|until| until >= micros(now))
+impl EndpointHealth for Aws {
+    async fn health(&self, party: &PartyId, environment: Environment) -> Result<Health, StoreError> {
+        Ok(Row::read(&self.table, (party, environment)).await?.health)
     }
 }
 
-/// The lead after these turns. Less than a second from now is not worth being woken for.
-fn lead(turns: Turns, now: Timestamp) -> Lead {
-    let wait = turns.free_at.saturating_sub(since_1970(now)).max(SECOND);
-    let at = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-    Lead { lease: micros(at.saturating_add(LOST).unwrap_or(Timestamp::MAX)), at }
-}
-
-fn changed(updated: Result<Item, TableError>) -> Result<bool, TableError> {
-    match updated {
-        Ok(_) => Ok(true),
-        Err(TableError::Conflict { .. }) => Ok(false),
-        Err(error) => Err(error),
+impl Row {
+    /// The lead after these turns. Less than a second from now is not worth being woken for.
+    fn lead_after(&self, turns: Turns, now: Timestamp) -> Lead {
+        let wait = turns.free_at.saturating_sub(since_1970(now)).max(SECOND);
+        self.lead(now.saturating_add(wait).unwrap_or(Timestamp::MAX))
     }
-}
 
-fn key(party: &PartyId, environment: Environment) -> Key {
-    Key::new(format!("GATE#{party}#{environment}"), "GATE")
+    /// The lead of whoever comes at this time; no lease is that of the one before.
+    fn lead(&self, at: Timestamp) -> Lead {
+        let lease = micros(at.saturating_add(LOST).unwrap_or(Timestamp::MAX));
+        Lead { lease: lease + u64::from(self.lease == Some(lease)), at }
+    }
 }
 
 fn since_1970(time: Timestamp) -> Duration {
     Duration::try_from(time.duration_since(Timestamp::UNIX_EPOCH)).unwrap_or_default()
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn micros(time: Timestamp) -> u64 {

@@ -13,8 +13,11 @@ mod worker;
 
 use std::{sync::Arc, time::Duration};
 
-use event_schema::id::Environment;
-use marketplace_core::ports::{Clock, Push, Randomness, StoreError};
+use event_schema::id::{Environment, PartyId};
+use marketplace_core::{
+    health::{Health, HealthRules},
+    ports::{Clock, EndpointHealth, Push, Randomness, StoreError},
+};
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
@@ -34,11 +37,14 @@ pub struct PushDeps<P> {
     pub clock: Arc<dyn Clock>,
     /// Gives the jitter.
     pub randomness: Arc<dyn Randomness>,
+    /// When an endpoint counts as broken.
+    pub health: HealthRules,
 }
 
 impl<P: Clone> Clone for PushDeps<P> {
     fn clone(&self) -> Self {
-        Self { push: self.push.clone(), clock: self.clock.clone(), randomness: self.randomness.clone() }
+        let (clock, randomness) = (self.clock.clone(), self.randomness.clone());
+        Self { push: self.push.clone(), clock, randomness, health: self.health }
     }
 }
 
@@ -77,7 +83,15 @@ impl PushWorkers {
     }
 }
 
-async fn endpoints_with_due(store: &Embedded) -> Result<Vec<(event_schema::id::PartyId, Environment)>, StoreError> {
+/// What the workers know; in memory, so that after a restart every endpoint counts as one that works until ten attempts
+/// have shown again that it does not.
+impl EndpointHealth for Embedded {
+    async fn health(&self, party: &PartyId, environment: Environment) -> Result<Health, StoreError> {
+        Ok(self.shared.queues.health(party, environment))
+    }
+}
+
+async fn endpoints_with_due(store: &Embedded) -> Result<Vec<(PartyId, Environment)>, StoreError> {
     // A loose index scan: one step per party environment, however many offers are due.
     let next = "SELECT party, environment FROM offers WHERE next_attempt_at IS NOT NULL \
          AND (party, environment) > (?1, ?2) ORDER BY party, environment LIMIT 1";
@@ -86,7 +100,7 @@ async fn endpoints_with_due(store: &Embedded) -> Result<Vec<(event_schema::id::P
         .readers
         .read(move |connection| {
             let mut statement = connection.prepare(next)?;
-            let mut found: Vec<(event_schema::id::PartyId, Environment)> = Vec::new();
+            let mut found: Vec<(PartyId, Environment)> = Vec::new();
             loop {
                 let last = found.last().map_or(("", -1), |(party, environment)| (party.as_str(), *environment as i64));
                 let step =

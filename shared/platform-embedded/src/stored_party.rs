@@ -3,6 +3,7 @@
 use event_schema::id::PartyId;
 use marketplace_core::{
     delivery::{DeliverySettings, Secrets, Withheld},
+    health::Failing,
     party::{AcceptanceClock, EnvironmentSettings, Party, PartyState},
     pattern::Pattern,
 };
@@ -28,6 +29,8 @@ struct StoredEnvironment {
     paused: Option<String>,
     filter: Option<Pattern>,
     delivery: DeliverySettings<Withheld>,
+    #[serde(default)]
+    failing: Option<Failing>,
     #[serde(default)]
     route: bool,
     #[serde(default)]
@@ -55,6 +58,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, versi
         open: settings.open,
         paused: settings.paused.clone(),
         filter: settings.filter.clone(),
+        failing: settings.failing,
         delivery: settings.delivery.masked(),
         route: settings.route,
         acceptance: settings.acceptance.clone(),
@@ -98,6 +102,7 @@ pub(crate) fn read(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<(u64, Party
             open: settings.open,
             paused: settings.paused,
             filter: settings.filter,
+            failing: settings.failing,
             delivery,
             route: settings.route,
             acceptance: settings.acceptance,

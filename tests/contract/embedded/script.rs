@@ -14,6 +14,7 @@ use futures::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::{
     delivery::PushSettings,
+    health::HealthRules,
     ports::{Clock, Push, PushReport, Randomness},
     retry::RetryAfter,
     transport::{Failure, Outcome},
@@ -67,7 +68,8 @@ impl Script {
 
     /// Starts the workers.
     pub(crate) async fn start(&self, store: &Embedded) -> PushWorkers {
-        let deps = PushDeps { push: self.clone(), clock: Arc::new(self.clock.clone()), randomness: Arc::new(NoJitter) };
+        let (clock, randomness) = (Arc::new(self.clock.clone()), Arc::new(NoJitter));
+        let deps = PushDeps { push: self.clone(), clock, randomness, health: HealthRules::default() };
         PushWorkers::start(store.clone(), deps).await.expect("started")
     }
 

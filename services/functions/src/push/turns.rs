@@ -7,9 +7,9 @@ use marketplace_core::{delivery::PushSettings, ports::Push};
 use platform_aws::gate::spacing;
 use tokio::sync::Mutex;
 
-use super::{Deps, ring_again};
+use super::{Deps, backlog::ring_for, watch::Watch};
 use crate::{
-    doorbell::{BacklogRing, OfferRing, Ring},
+    doorbell::{OfferRing, Ring},
     sqs::Failure,
 };
 
@@ -40,26 +40,33 @@ impl Turns {
         &self,
         ring: &OfferRing,
         push: &PushSettings,
+        watch: &Watch,
         deps: &Deps<P>,
     ) -> Result<bool, Failure> {
         let place = (ring.third_party.clone(), ring.environment);
         let mut left = self.left.lock().await;
         let turns = match left.get(&place) {
             Some(turns) => *turns,
-            None => self.take_all(&place, push, deps).await?,
+            None => self.take_all(&place, push, watch, deps).await?,
         };
         left.insert(place, turns.saturating_sub(1));
         Ok(turns > 0)
     }
 
-    async fn take_all<P: Push>(&self, place: &Place, push: &PushSettings, deps: &Deps<P>) -> Result<u64, Failure> {
+    async fn take_all<P: Push>(
+        &self,
+        place: &Place,
+        push: &PushSettings,
+        watch: &Watch,
+        deps: &Deps<P>,
+    ) -> Result<u64, Failure> {
         let wanted = self.wanted.get(place).map_or(1, HashSet::len) as u64;
         let (party, environment) = place;
         let (spacing, now) = (spacing(push.rate_limit_per_second), deps.clock.now());
         let taken = deps.gates.take((party, *environment), spacing, wanted, now).await?;
+        watch.saw((party, *environment), taken.health).await;
         if let Some(lead) = taken.backlog {
-            let (third_party, environment, lease) = (party.clone(), *environment, Some(lead.lease));
-            ring_again(Ring::Backlog(BacklogRing { third_party, environment, lease }), lead.at, deps).await;
+            ring_for((party, *environment), Some(lead.lease), lead.at, deps).await;
         }
         Ok(taken.granted)
     }

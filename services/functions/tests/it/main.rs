@@ -3,6 +3,7 @@
 // Says to clippy, too, that all of this is test code.
 #![cfg(test)]
 
+mod breaker;
 mod cloud;
 mod http;
 mod notify;

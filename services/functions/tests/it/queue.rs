@@ -30,11 +30,22 @@ impl<'a> Queue<'a> {
     /// Of this world, with these rings in it.
     pub(crate) fn new(world: &'a World, rings: impl IntoIterator<Item = String>) -> Self {
         let mut queue = Self { world, rings: BTreeMap::new(), sent: 0, calls: world.cloud.calls(BATCH).len() };
-        rings.into_iter().for_each(|ring| queue.add(ring, SignedDuration::ZERO));
+        rings.into_iter().for_each(|ring| queue.add(ring));
         queue
     }
 
-    fn add(&mut self, ring: String, delay: SignedDuration) {
+    /// One more comes, at once.
+    pub(crate) fn add(&mut self, ring: String) {
+        self.add_later(ring, SignedDuration::ZERO);
+    }
+
+    /// Whatever is in it is lost.
+    pub(crate) fn lose(&mut self) {
+        self.collect();
+        self.rings.clear();
+    }
+
+    fn add_later(&mut self, ring: String, delay: SignedDuration) {
         // From nothing to three tenths of a second late, and never the same twice.
         let late = SignedDuration::from_millis(self.sent as i64 * 71 % 300);
         let late = if delay.is_zero() { delay } else { late };
@@ -48,7 +59,7 @@ impl<'a> Queue<'a> {
         for call in &calls[self.calls..] {
             for entry in call["Entries"].as_array().unwrap() {
                 let delay = SignedDuration::from_secs(entry["DelaySeconds"].as_i64().unwrap());
-                self.add(entry["MessageBody"].as_str().unwrap().to_owned(), delay);
+                self.add_later(entry["MessageBody"].as_str().unwrap().to_owned(), delay);
             }
         }
         self.calls = calls.len();

@@ -107,7 +107,7 @@ async fn every_hour_offers_that_nobody_fetched_are_given_up() {
     assert_eq!(world.offer(young).await.state, OfferState::Pending);
 }
 
-fn changed(third_party: &str, environment: Option<&str>, change: &str, fields: &[&str]) -> String {
+pub(crate) fn changed(third_party: &str, environment: Option<&str>, change: &str, fields: &[&str]) -> String {
     let mut detail = json!({
         "metadata": {
             "event_id": Uuid::from_u128(5), "version": 1, "sequence": 1, "correlation_id": "c",

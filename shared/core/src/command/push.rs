@@ -71,6 +71,9 @@ pub enum Disposition {
     Delivered,
     /// Again, at this time.
     RetryAt(Timestamp),
+    /// Again from this time on, once the endpoint works again: its place in the line, not a time of its schedule, which
+    /// goes on where it was.
+    Wait(Timestamp),
     /// Never again by itself, for this reason (a stable word; see [`crate::transport`]).
     Dead(String),
     /// The party asked to be paused: it waits, its retry schedule untouched.
@@ -132,8 +135,10 @@ impl RecordAttempt {
     fn settle(&self, offer: &mut Offer) -> Option<Fact> {
         let message = offer.message.as_mut()?;
         if self.disposition != Disposition::Hold {
-            message.attempts += 1;
             message.first_attempt_at.get_or_insert(self.attempt.at);
+        }
+        if !matches!(self.disposition, Disposition::Hold | Disposition::Wait(_)) {
+            message.attempts += 1;
         }
         match &self.disposition {
             Disposition::Delivered => {
@@ -143,12 +148,8 @@ impl RecordAttempt {
                 }
                 Some(Fact::delivered(offer, self.attempt.message, Via::Push))
             }
-            Disposition::RetryAt(at) => {
-                // A lease taken meanwhile holds the next push back; a message that was dead stays dead.
-                if message.dead.is_none() {
-                    let leased_until = message.is_leased(self.at).then_some(message.available_at);
-                    message.next_attempt_at = Some(leased_until.map_or(*at, |until| until.max(*at)));
-                }
+            Disposition::RetryAt(at) | Disposition::Wait(at) => {
+                self.put_off(message, *at);
                 None
             }
             Disposition::Hold => Some(Fact::MessageHeld {
@@ -165,6 +166,18 @@ impl RecordAttempt {
                 }
                 Some(self.failed(offer, reason.clone()))
             }
+        }
+    }
+
+    /// A lease taken meanwhile holds the next push back; a message that was dead stays dead.
+    fn put_off(&self, message: &mut Outgoing, due: Timestamp) {
+        let leased_until = message.is_leased(self.at).then_some(message.available_at);
+        if matches!(self.disposition, Disposition::Wait(_)) && leased_until.is_none() {
+            // Nobody has it in hand any more, so the inbox may hand it out.
+            message.available_at = message.available_at.min(self.at);
+        }
+        if message.dead.is_none() {
+            message.next_attempt_at = Some(leased_until.map_or(due, |until| until.max(due)));
         }
     }
 

@@ -29,6 +29,8 @@ pub struct DeliveryInput {
     pub rate_limit_per_second: Option<f64>,
     /// 24 if left out; only with push.
     pub max_age_hours: Option<i64>,
+    /// 120 if left out; only with the transport `direct`.
+    pub auto_pause_after_hours: Option<i64>,
 }
 
 /// The two ways in which messages reach a party.

@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 #[error("{0}")]
 pub struct LimitFault(&'static str);
 
+impl LimitFault {
+    pub(crate) fn new(text: &'static str) -> Self {
+        Self(text)
+    }
+}
+
 /// How many hours after its first attempt a message is given up: 1 to 24 (EventBridge's maximum).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "i64", into = "i64")]

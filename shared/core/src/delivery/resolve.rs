@@ -7,7 +7,10 @@ use super::{
     PushSettings, RateLimit, Secret, Transport,
     text::{self, Rule},
 };
-use crate::signing::{Seed, Signing, SigningKey};
+use crate::{
+    health::PauseAfter,
+    signing::{Seed, Signing, SigningKey},
+};
 
 /// One field that is wrong; an entry of `errors` in a problem answer (RFC 9457).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -80,6 +83,7 @@ impl Judge<'_> {
             ("/auth", input.auth.is_some()),
             ("/rate_limit_per_second", input.rate_limit_per_second.is_some()),
             ("/max_age_hours", input.max_age_hours.is_some()),
+            ("/auto_pause_after_hours", input.auto_pause_after_hours.is_some()),
         ] {
             if given {
                 self.fault(pointer, "only with mode `push`");
@@ -94,6 +98,7 @@ impl Judge<'_> {
         let rate_limit = rate_limit.map(|limit| self.note("/rate_limit_per_second", limit));
         let max_age = input.max_age_hours.map_or(Ok(MaxAge::DAY), MaxAge::try_from);
         let max_age = self.note("/max_age_hours", max_age);
+        let auto_pause = self.auto_pause(&input, transport);
         let url = self.url("/url", input.url);
         let auth = self.auth(input.auth, url.as_ref(), stored);
         Some(PushSettings {
@@ -103,7 +108,16 @@ impl Judge<'_> {
             auth: auth?,
             rate_limit_per_second: rate_limit.flatten(),
             max_age_hours: max_age?,
+            auto_pause_after_hours: auto_pause,
         })
+    }
+
+    fn auto_pause(&mut self, input: &DeliveryInput, transport: Transport) -> Option<PauseAfter> {
+        let hours = input.auto_pause_after_hours?;
+        if transport == Transport::Managed {
+            self.fault("/auto_pause_after_hours", "only with transport `direct`");
+        }
+        self.note("/auto_pause_after_hours", PauseAfter::try_from(hours))
     }
 
     fn signing(&mut self, input: &DeliveryInput, transport: Transport, stored: Option<&PushSettings>) -> Signing {

@@ -1,7 +1,7 @@
 //! What a party has set in one of its environments.
 
-use super::AcceptanceClock;
-use crate::{delivery::DeliverySettings, pattern::Pattern};
+use super::{AcceptanceClock, fields, route};
+use crate::{delivery::DeliverySettings, health::Failing, pattern::Pattern};
 
 /// What a party has set in one environment.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub struct EnvironmentSettings {
     pub paused: Option<String>,
     /// Narrows the scope; none means addressed requests only.
     pub filter: Option<Pattern>,
+    /// What its contact was told of attempts that do nothing but fail, until one succeeds or it is resumed.
+    pub failing: Option<Failing>,
     /// How offers get to it.
     pub delivery: DeliverySettings,
     /// Whether the managed transport has a route that is made of these settings ([`concerns_routes`](super::concerns_routes)).
@@ -28,10 +30,28 @@ impl EnvironmentSettings {
             open: true,
             paused: None,
             filter: None,
+            failing: None,
             delivery: DeliverySettings::Poll,
             route: false,
             acceptance: Vec::new(),
         }
+    }
+
+    /// Keys that sign already stay; another endpoint has not been failing. The names of what has changed.
+    pub(super) fn set_delivery(&mut self, delivery: &DeliverySettings) -> Vec<String> {
+        let elsewhere = !delivery.new_origins(&self.delivery).is_empty();
+        if !delivery.goes_where(&self.delivery) {
+            self.failing = None;
+        }
+        self.delivery = delivery.clone().replacing(&self.delivery);
+        let fields = [(true, route::DELIVERY), (elsewhere, fields::ORIGIN)];
+        fields.into_iter().filter(|(changed, _)| *changed).map(|(_, field)| field.to_owned()).collect()
+    }
+
+    /// Pushes are made again, and what its contact was told is over.
+    pub(super) fn resume(&mut self) {
+        self.paused = None;
+        self.failing = None;
     }
 }
 

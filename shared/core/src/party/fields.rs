@@ -11,3 +11,12 @@ pub const REVOKED_KEYS: &str = "revoked_keys";
 
 /// Messages, or what they are authorized with, go to another origin.
 pub const ORIGIN: &str = "origin";
+
+/// Nothing but failures has come of attempts at its endpoint for some time.
+pub const FAILING: &str = "failing";
+
+/// The same for half of the time after which it is paused.
+pub const STILL_FAILING: &str = "still_failing";
+
+/// An attempt has succeeded after that; nobody is told.
+pub const RECOVERED: &str = "recovered";

@@ -3,7 +3,8 @@
 use event_schema::{id::Environment, third_party::ThirdPartyChange};
 
 use super::{
-    AcceptanceClock, Party, PartyState, decision::Alteration, pause::OPERATOR, refusals::unapproved, route::OPEN,
+    AcceptanceClock, EnvironmentSettings, Party, PartyState, decision::Alteration, pause::OPERATOR,
+    refusals::unapproved, route::OPEN,
 };
 use crate::{command::Refusal, pattern::Pattern};
 
@@ -74,12 +75,12 @@ impl PartyPatch {
                 ThirdPartyChange::Paused
             }
             (PartyState::Active, Some(environment)) => {
-                party.environment_mut(environment).paused = None;
+                party.environment_mut(environment).resume();
                 ThirdPartyChange::Resumed
             }
             (PartyState::Active, None) => {
                 party.state = PartyState::Active;
-                party.environments.iter_mut().for_each(|settings| settings.paused = None);
+                party.environments.iter_mut().for_each(EnvironmentSettings::resume);
                 ThirdPartyChange::Resumed
             }
             (PartyState::Paused, None) => {

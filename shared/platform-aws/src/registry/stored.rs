@@ -6,6 +6,7 @@ use event_schema::id::{Environment, PartyId};
 use jiff::Timestamp;
 use marketplace_core::{
     delivery::{DeliverySettings, JoinError, PushSettings, Secrets, Withheld},
+    health::Failing,
     party::{AcceptanceClock, EnvironmentSettings, Party, PartyState},
     pattern::Pattern,
 };
@@ -62,6 +63,8 @@ struct StoredEnvironment {
     paused: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     filter: Option<Pattern>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failing: Option<Failing>,
     /// None for those that poll. Not [`DeliverySettings`], whose tag would have everything read twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     push: Option<Box<PushSettings<Withheld>>>,
@@ -93,6 +96,7 @@ impl Stored {
             open: settings.open,
             paused: settings.paused.clone(),
             filter: settings.filter.clone(),
+            failing: settings.failing,
             push: match settings.delivery.masked() {
                 DeliverySettings::Push(push) => Some(push),
                 DeliverySettings::Poll => None,
@@ -148,8 +152,8 @@ impl Stored {
 
 impl StoredEnvironment {
     fn with(self, delivery: DeliverySettings) -> EnvironmentSettings {
-        let Self { open, paused, filter, route, acceptance, .. } = self;
-        EnvironmentSettings { open, paused, filter, delivery, route, acceptance }
+        let Self { open, paused, filter, failing, route, acceptance, .. } = self;
+        EnvironmentSettings { open, paused, filter, failing, delivery, route, acceptance }
     }
 }
 

@@ -145,6 +145,13 @@ impl Update {
         self.values.insert(name.to_owned(), AttributeValue::N(number.to_string()));
         self
     }
+
+    /// The text that this name stands for.
+    #[must_use]
+    pub fn text(mut self, name: &str, text: impl Into<String>) -> Self {
+        self.values.insert(name.to_owned(), AttributeValue::S(text.into()));
+        self
+    }
 }
 
 impl Table {

@@ -8,13 +8,19 @@ use jiff::Timestamp;
 use marketplace_core::{
     command::push::conclude,
     delivery::DeliverySettings,
+    health::Ended,
     offer::{Outgoing, message_id},
     party::PartyCommand,
     ports::{PartyStore, Push, PushReport, RequestStore, StoreError, Urgency},
     transport::{Failure, Outcome},
 };
 
-use super::{PushDeps, gate::Gate, queues::Due, worker::Settings};
+use super::{
+    PushDeps,
+    gate::Gate,
+    queues::{Due, Queue},
+    worker::Settings,
+};
 use crate::Embedded;
 
 /// How long to wait before trying again what the store could not take.
@@ -25,8 +31,11 @@ pub(super) struct Attempting<P: Push> {
     pub(super) store: Embedded,
     pub(super) deps: PushDeps<P>,
     pub(super) gate: Gate,
+    pub(super) queue: Arc<Queue>,
     pub(super) settings: Arc<Settings<P>>,
     pub(super) due: Due,
+    /// Whether it is to find out if the endpoint works again.
+    pub(super) probe: bool,
 }
 
 impl<P: Push> Attempting<P> {
@@ -40,15 +49,42 @@ impl<P: Push> Attempting<P> {
         let word = report.outcome.word();
         metrics::counter!("marketplace_attempts_total", "outcome" => word.as_str()).increment(1);
         let fraction = self.deps.randomness.fraction();
-        let (command, pause) = conclude(offer, &self.settings.push, report, (began, ended), fraction)?;
+        let (shut, consequence) = self.note(&report.outcome, ended);
+        let (command, pause) = conclude(offer, &self.settings.push, report, (began, ended), shut, fraction)?;
         if pause && self.is_in_force() {
-            self.pause(ended).await;
+            self.change_party(PartyCommand::Pause(offer.environment, "the endpoint answered 410".to_owned()), ended)
+                .await;
+        }
+        if let Some(consequence) = consequence {
+            self.change_party(consequence, ended).await;
         }
         let recorded = persist(|| self.store.apply(command.clone(), Urgency::Ours, None)).await;
         if recorded.is_none() {
             self.store.shared.queues.settle(&[offer.delivery_id]);
         }
         recorded.flatten()
+    }
+
+    /// Takes the outcome for what it says of the endpoint, unless the party has left that; whether messages wait for it
+    /// to work again, and what is to be done to the party.
+    fn note(&self, outcome: &Outcome, at: Timestamp) -> (bool, Option<PartyCommand>) {
+        let Some(ended) = Ended::of(&self.settings.push, outcome, self.probe, at) else {
+            return (false, None);
+        };
+        if !ended.well && !self.is_in_force() {
+            return (false, None);
+        }
+        let mut health = self.queue.health();
+        let before = health.is_shut();
+        health.record(&ended, &self.deps.health);
+        let shut = health.is_shut();
+        let (party, environment) = (&self.queue.party, self.queue.environment);
+        let consequence = health.consequence(&ended, &self.settings.party, environment, &self.deps.health);
+        drop(health);
+        if before != shut {
+            tracing::info!(party.id = %party, %environment, shut, "an endpoint's breaker has turned");
+        }
+        (shut, consequence)
     }
 
     async fn send(&self, message: &Outgoing, now: Timestamp) -> PushReport {
@@ -90,14 +126,12 @@ impl<P: Push> Attempting<P> {
         })
     }
 
-    async fn pause(&self, at: Timestamp) {
-        let (party, environment) = (&self.due.offer.party, self.due.offer.environment);
-        let command = PartyCommand::Pause(environment, "the endpoint answered 410".to_owned());
-        let pause = || {
-            let by = "delivery".to_owned();
-            self.store.apply_to_party(party.clone(), command.clone(), by, at, None)
+    async fn change_party(&self, command: PartyCommand, at: Timestamp) {
+        let change = || {
+            let (party, by) = (self.due.offer.party.clone(), "delivery".to_owned());
+            self.store.apply_to_party(party, command.clone(), by, at, None)
         };
-        persist(pause).await;
+        persist(change).await;
     }
 }
 

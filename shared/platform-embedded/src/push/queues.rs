@@ -9,7 +9,7 @@ use std::{
 };
 
 use event_schema::id::{DeliveryId, Environment, PartyId};
-use marketplace_core::{delivery::DeliverySettings, offer::Offer, party::Party};
+use marketplace_core::{delivery::DeliverySettings, health::Health, offer::Offer, party::Party};
 use tokio::sync::{Notify, mpsc};
 
 use crate::shared::Shared;
@@ -33,6 +33,9 @@ pub(crate) struct Queue {
     /// Where.
     pub(crate) environment: Environment,
     items: Mutex<VecDeque<Due>>,
+    /// Whether messages wait in the database for the endpoint to work again; changed with the items locked.
+    shut: AtomicBool,
+    health: Mutex<Health>,
     /// Whether more may be due in the database than is held here.
     pub(crate) backlog: AtomicBool,
     /// Told when something came in or the party's settings changed.
@@ -53,6 +56,25 @@ impl Queue {
     /// Whether nothing is held.
     pub(crate) fn is_empty(&self) -> bool {
         lock(&self.items).is_empty()
+    }
+
+    /// The endpoint's health.
+    pub(crate) fn health(&self) -> MutexGuard<'_, Health> {
+        lock(&self.health)
+    }
+
+    /// From now on nothing is put in but what the worker claims.
+    pub(crate) fn shut(&self) {
+        let _items = lock(&self.items);
+        self.shut.store(true, Ordering::Release);
+    }
+
+    /// From now on messages are put in as they fall due.
+    pub(crate) fn open(&self) {
+        if self.shut.load(Ordering::Acquire) {
+            let _items = lock(&self.items);
+            self.shut.store(false, Ordering::Release);
+        }
     }
 
     /// Takes everything out, to be given back.
@@ -110,17 +132,19 @@ impl Queues {
                 .party(&party)
                 .is_some_and(|party| party.takes_pushes(environment) && is_pushed_to(party, environment));
             let queue = pushed.then(|| self.queue(&party, environment)).flatten();
-            match queue {
-                Some(queue) => self.put(&queue, due),
-                None => not_pushed.push((party, environment)),
+            if !queue.is_some_and(|queue| self.put(&queue, due)) {
+                not_pushed.push((party, environment));
             }
         }
         not_pushed
     }
 
-    fn put(&self, queue: &Queue, due: Due) {
+    /// Puts it into the queue, or leaves it in the database for the queue's worker; false when it waits there for the
+    /// endpoint to work again, and the inbox may have it.
+    fn put(&self, queue: &Queue, due: Due) -> bool {
         let mut items = lock(&queue.items);
-        if items.len() < MOST_HELD {
+        let open = !queue.shut.load(Ordering::Acquire);
+        if open && items.len() < MOST_HELD {
             // Held already: it is being pushed this very moment. Its worker hears, when that is recorded, when the
             // next push of it is due.
             if lock(&self.held).insert(due.offer.delivery_id) {
@@ -131,6 +155,7 @@ impl Queues {
         }
         drop(items);
         queue.changed.notify_one();
+        open
     }
 
     /// Claims what was found due in the database; answers what nobody holds yet.
@@ -170,6 +195,12 @@ impl Queues {
         }
     }
 
+    /// The health of a party environment's endpoint; that of one that has no worker yet is a good one.
+    pub(crate) fn health(&self, party: &PartyId, environment: Environment) -> Health {
+        let queue = lock(&self.queues).get(&(party.clone(), environment)).cloned();
+        queue.map(|queue| queue.health().clone()).unwrap_or_default()
+    }
+
     /// The queue of a party environment, with a worker; none when no workers run.
     fn queue(&self, party: &PartyId, environment: Environment) -> Option<Arc<Queue>> {
         let workers = lock(&self.workers);
@@ -183,6 +214,8 @@ impl Queues {
             party: party.clone(),
             environment,
             items: Mutex::default(),
+            shut: AtomicBool::new(false),
+            health: Mutex::default(),
             backlog: AtomicBool::new(true),
             changed: Notify::new(),
         });
@@ -267,6 +300,18 @@ mod tests {
         assert!(!queues.holds(due(1).offer.delivery_id));
         queues.put(&queue, due(1));
         assert!(queue.pop().is_some(), "and can be taken again");
+    }
+
+    #[test]
+    fn what_falls_due_while_the_queue_is_shut_is_left_to_the_inbox() {
+        let (queues, queue, _asks) = started();
+        queue.backlog.store(false, Ordering::Release);
+        queue.shut();
+        assert!(!queues.put(&queue, due(1)));
+        assert!(queue.is_empty() && !queues.holds(due(1).offer.delivery_id));
+        assert!(queue.backlog.load(Ordering::Acquire), "the worker looks there later");
+        queue.open();
+        assert!(queues.put(&queue, due(1)));
     }
 
     #[test]

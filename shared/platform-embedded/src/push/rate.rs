@@ -32,6 +32,14 @@ impl Pace {
     }
 }
 
+/// Waits until then; without a time, for ever.
+pub(super) async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

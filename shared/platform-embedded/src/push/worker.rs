@@ -9,8 +9,10 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 use jiff::Timestamp;
 use marketplace_core::{
     delivery::{DeliverySettings, PushSettings},
+    health::{Admission, Health},
     party::Party,
     ports::{Push, StoreError},
+    transport::Transport,
 };
 use tokio::{sync::watch, time::Instant};
 
@@ -20,7 +22,7 @@ use super::{
     claim::Claimed,
     gate::Gate,
     queues::Queue,
-    rate::Pace,
+    rate::{Pace, until},
 };
 use crate::Embedded;
 
@@ -48,7 +50,7 @@ pub(super) struct Worker<P: Push> {
 
 /// A party's push settings made ready, for as long as they are the party's.
 pub(super) struct Settings<P: Push> {
-    party: Arc<Party>,
+    pub(super) party: Arc<Party>,
     pub(super) push: Box<PushSettings>,
     pub(super) endpoint: Arc<P::Endpoint>,
 }
@@ -102,50 +104,104 @@ impl<P: Push> Worker<P> {
         while self.in_flight.next().await.is_some() {}
     }
 
-    /// Puts as much as may be on the wire; tells when the party's rate admits the next, if that is what is lacking.
+    /// Puts as much as may be on the wire; tells when the next may be, if that is what is lacking.
     fn launch(&mut self) -> Option<Instant> {
         if !self.refresh() {
             self.give_back();
             self.next_due = None;
             return None;
         }
-        let settings = self.settings.as_ref()?;
+        let settings = self.settings.clone()?;
+        match self.admission(&settings.push) {
+            Admission::Attempts => {
+                self.queue.open();
+                self.fill(&settings)
+            }
+            Admission::Probe => self.probe(&settings),
+            Admission::Nothing(until) => {
+                self.queue.shut();
+                self.give_back();
+                Some(self.instant(until))
+            }
+        }
+    }
+
+    /// Only the direct transport has a breaker.
+    fn admission(&self, push: &PushSettings) -> Admission {
+        match push.transport {
+            Transport::Direct => self.queue.health().admits(self.deps.clock.now()),
+            Transport::Managed => Admission::Attempts,
+        }
+    }
+
+    fn fill(&mut self, settings: &Arc<Settings<P>>) -> Option<Instant> {
         while self.in_flight.len() < IN_FLIGHT {
             if self.queue.is_empty() {
-                self.claim_more();
+                self.claim_more(CLAIM);
                 return None;
             }
-            let limit = settings.push.rate_limit_per_second;
-            if let Err(next_turn) = self.pace.take(limit, Instant::now()) {
+            if let Err(next_turn) = self.take_turn(settings) {
                 return Some(next_turn);
             }
-            let due = self.queue.pop()?;
-            let attempting = Attempting {
-                store: self.store.clone(),
-                deps: self.deps.clone(),
-                gate: self.gate.clone(),
-                settings: settings.clone(),
-                due,
-            };
-            self.in_flight.push(attempting.run().boxed());
+            self.send_next(settings, false);
         }
         None
     }
 
+    /// The oldest that is due finds out whether the endpoint works again; the others wait where the inbox has them.
+    fn probe(&mut self, settings: &Arc<Settings<P>>) -> Option<Instant> {
+        self.queue.shut();
+        if self.queue.is_empty() {
+            self.claim_more(1);
+            return None;
+        }
+        if let Err(next_turn) = self.take_turn(settings) {
+            return Some(next_turn);
+        }
+        self.queue.health().begin_probe(self.deps.clock.now(), &self.deps.health);
+        self.send_next(settings, true);
+        self.give_back();
+        let until = self.queue.health().next_probe_at()?;
+        Some(self.instant(until))
+    }
+
+    fn take_turn(&mut self, settings: &Settings<P>) -> Result<(), Instant> {
+        self.pace.take(settings.push.rate_limit_per_second, Instant::now())
+    }
+
+    fn send_next(&mut self, settings: &Arc<Settings<P>>, probe: bool) {
+        if let Some(due) = self.queue.pop() {
+            let attempting = Attempting {
+                store: self.store.clone(),
+                deps: self.deps.clone(),
+                gate: self.gate.clone(),
+                queue: self.queue.clone(),
+                settings: settings.clone(),
+                due,
+                probe,
+            };
+            self.in_flight.push(attempting.run().boxed());
+        }
+    }
+
     /// Takes over the party's present settings; false when nothing is to be pushed now.
     fn refresh(&mut self) -> bool {
-        let registry = self.store.shared.registry();
         let environment = self.queue.environment;
+        let registry = self.store.shared.registry();
         let party = registry.routing.party(&self.queue.party).filter(|party| party.takes_pushes(environment));
-        let Some(party) = party else {
-            self.settings = None;
-            return false;
-        };
-        if self.settings.as_ref().is_some_and(|settings| Arc::ptr_eq(&settings.party, party)) {
+        if let (Some(settings), Some(party)) = (&self.settings, party)
+            && Arc::ptr_eq(&settings.party, party)
+        {
             return true;
         }
+        let party = party.cloned();
+        drop(registry);
+        let Some(party) = party else {
+            self.forget();
+            return false;
+        };
         let DeliverySettings::Push(push) = &party.environment(environment).delivery else {
-            self.settings = None;
+            self.forget();
             return false;
         };
         // Another change of the party's leaves the endpoint, and the token it has, as they are.
@@ -154,27 +210,45 @@ impl<P: Push> Worker<P> {
             self.settings = Some(Arc::new(Settings { party: party.clone(), push, endpoint }));
             return true;
         }
+        if self.settings.as_ref().is_some_and(|settings| !settings.push.goes_where(push)) {
+            self.forget();
+        }
+        if self.settings.is_none() {
+            // What a worker knew before a restart is gone, but for what the party was told.
+            let since = party.environment(environment).failing.map(|failing| failing.since);
+            *self.queue.health() = Health::failing_since(since);
+        }
+        self.settings = self.made_ready(&party, push);
+        self.settings.is_some()
+    }
+
+    fn made_ready(&self, party: &Arc<Party>, push: &PushSettings) -> Option<Arc<Settings<P>>> {
         match self.deps.push.endpoint(push) {
             Ok(endpoint) => {
-                let endpoint = Arc::new(endpoint);
-                self.settings = Some(Arc::new(Settings { party: party.clone(), push: push.clone(), endpoint }));
-                true
+                let (party, push, endpoint) = (party.clone(), Box::new(push.clone()), Arc::new(endpoint));
+                Some(Arc::new(Settings { party, push, endpoint }))
             }
             Err(error) => {
                 tracing::error!(party.id = %party.id, error = &*error as &dyn std::error::Error, "an endpoint's settings are unusable");
-                self.settings = None;
-                false
+                None
             }
         }
     }
 
+    /// Whatever is pushed next goes to another endpoint, or to one that is said to work again.
+    fn forget(&mut self) {
+        self.settings = None;
+        *self.queue.health() = Health::default();
+        self.queue.open();
+    }
+
     /// Has the queue filled from the database, if there may be something, while what is on the wire goes on.
-    fn claim_more(&self) {
+    fn claim_more(&self, most: usize) {
         if !self.claiming.is_empty() || !self.queue.backlog.swap(false, Ordering::AcqRel) {
             return;
         }
         let (store, queue, clock) = (self.store.clone(), self.queue.clone(), self.deps.clock.clone());
-        let claim = async move { store.claim_due(&queue.party, queue.environment, CLAIM, clock.now()).await };
+        let claim = async move { store.claim_due(&queue.party, queue.environment, most, clock.now()).await };
         self.claiming.push(claim.boxed());
     }
 
@@ -202,8 +276,12 @@ impl<P: Push> Worker<P> {
     }
 
     fn time_until_due(&self) -> Option<Instant> {
-        let wait = self.next_due?.duration_since(self.deps.clock.now());
-        Some(Instant::now() + Duration::try_from(wait).unwrap_or(Duration::ZERO))
+        Some(self.instant(self.next_due?))
+    }
+
+    fn instant(&self, time: Timestamp) -> Instant {
+        let wait = time.duration_since(self.deps.clock.now());
+        Instant::now() + Duration::try_from(wait).unwrap_or(Duration::ZERO)
     }
 
     /// Lets go of what is not on the wire: it stays due in the database.
@@ -214,12 +292,5 @@ impl<P: Push> Worker<P> {
             self.store.shared.queues.settle(&given_back);
             self.store.shared.waiters.wake(&self.queue.party, self.queue.environment);
         }
-    }
-}
-
-async fn until(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant).await,
-        None => std::future::pending().await,
     }
 }
