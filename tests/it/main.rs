@@ -21,6 +21,7 @@ mod inbox;
 mod isolation;
 mod keys;
 mod leavers;
+mod mappings;
 mod message;
 mod notices;
 mod operations;

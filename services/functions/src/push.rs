@@ -24,6 +24,7 @@ use marketplace_core::{
     },
     delivery::{DeliverySettings, PushSettings},
     health::{Ended, HealthRules},
+    mapping::Mapping,
     offer::{Offer, message_id},
     party::{Party, PartyCommand},
     ports::{Clock, PartyStore as _, Push, PushReport, Randomness, RequestStore as _, StoreError, Urgency},
@@ -176,7 +177,7 @@ fn pushed_to(party: &Party, environment: Environment) -> Option<&PushSettings> {
 /// One attempt, recorded; answers when the next one is due, unless messages wait for the endpoint to work again.
 async fn attempt<P: Push>(offer: &Offer, way: &Way<'_>, deps: &Deps<P>) -> Result<Option<Timestamp>, Failure> {
     let (began, push) = (deps.clock.now(), way.push);
-    let Some(report) = send(offer, push, began, deps).await? else {
+    let Some(report) = send(offer, way, began, deps).await? else {
         return Ok(None);
     };
     let times = (began, deps.clock.now());
@@ -209,7 +210,7 @@ async fn attempt<P: Push>(offer: &Offer, way: &Way<'_>, deps: &Deps<P>) -> Resul
 
 async fn send<P: Push>(
     offer: &Offer,
-    push: &PushSettings,
+    way: &Way<'_>,
     now: Timestamp,
     deps: &Deps<P>,
 ) -> Result<Option<PushReport>, Failure> {
@@ -227,9 +228,10 @@ async fn send<P: Push>(
         request,
         &detail,
     );
-    let endpoint = deps.endpoints.of(offer, push, &deps.push)?;
+    let mapping = way.party.environment(offer.environment).mapping.as_deref();
+    let endpoint = deps.endpoints.of(offer, way.push, &deps.push)?;
     let id = message_id(offer.delivery_id, message.kind);
-    Ok(Some(deps.push.attempt(&endpoint, id, body, now).await))
+    Ok(Some(deps.push.attempt(&endpoint, id, Mapping::message(mapping, body), now).await))
 }
 
 /// The endpoint asked for it, unless the party has left that endpoint meanwhile.

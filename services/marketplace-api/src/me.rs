@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use marketplace_core::{
     delivery::{DeliveryInput, DeliverySettings, resolve},
     health::HealthView,
+    mapping::Mapping,
     party::{AcceptanceClock, Party, PartyCommand, PartyState},
     pattern::Pattern,
     ports::Store,
@@ -39,6 +40,7 @@ pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
         .route("/v1/me", get(read::<S>))
         .route("/v1/me/filter", put(set_filter::<S>))
         .route("/v1/me/delivery", put(set_delivery::<S>))
+        .route("/v1/me/mapping", put(set_mapping::<S>))
 }
 
 /// A party as it sees itself through one of its keys.
@@ -57,6 +59,8 @@ pub(crate) struct Me<'a> {
     delivery: ShownDelivery<'a>,
     acceptance: &'a [AcceptanceClock],
     #[serde(skip_serializing_if = "Option::is_none")]
+    mapping: Option<&'a Mapping>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     health: Option<HealthView>,
 }
 
@@ -74,6 +78,7 @@ impl<'a> Me<'a> {
             filter: settings.filter.as_ref(),
             delivery: ShownDelivery::masked(&settings.delivery, now),
             acceptance: &settings.acceptance,
+            mapping: settings.mapping.as_deref(),
             health: None,
         }
     }
@@ -126,6 +131,28 @@ async fn set_delivery<S: Store>(
     let party = apply(&deps, &caller, command).await?;
     let answer = ShownDelivery::after(&party.environment(caller.environment).delivery, &seed);
     Ok(reply::json(StatusCode::OK, &answer))
+}
+
+/// `{"mapping": null}` is a setting, and `{}` a mistake.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct NewMapping {
+    #[serde(deserialize_with = "Option::deserialize")]
+    mapping: Option<Box<Mapping>>,
+}
+
+async fn set_mapping<S: Store>(
+    State(deps): State<Deps<S>>,
+    ManagingParty(caller): ManagingParty,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let NewMapping { mapping } = body.parse()?;
+    let faults = mapping.as_ref().map(|mapping| mapping.faults("/mapping")).unwrap_or_default();
+    if !faults.is_empty() {
+        return Err(Problem::invalid(faults));
+    }
+    apply(&deps, &caller, PartyCommand::SetMapping(caller.environment, mapping.clone())).await?;
+    Ok(reply::json(StatusCode::OK, &NewMapping { mapping }))
 }
 
 async fn apply<S: Store>(deps: &Deps<S>, caller: &PartyCaller, command: PartyCommand) -> Result<Party, Problem> {

@@ -17,7 +17,7 @@ use marketplace_core::{
     ports::{Store, StoredAnswer, Urgency},
 };
 
-use self::input::StatusBody;
+use self::input::{Said, StatusBody};
 use crate::Deps;
 
 pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
@@ -57,7 +57,8 @@ async fn answer<S: Store>(
         Target::Delivery(delivery) => delivery.request(),
         Target::Request(request) => request,
     });
-    let StatusBody { status, reason, details } = body.parse::<StatusBody>()?.check()?;
+    let mapping = caller.settings().mapping.as_deref();
+    let Said { status, reason, details } = body.parse::<StatusBody>()?.check(mapping)?;
     let (store, now) = (deps.edge.store, deps.edge.clock.now());
     let ticket = match key.admit(&store, &caller, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,

@@ -15,6 +15,7 @@ pub mod fact;
 pub mod health;
 pub mod intake;
 pub mod lifecycle;
+pub mod mapping;
 pub mod offer;
 pub mod pace;
 pub mod party;

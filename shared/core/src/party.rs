@@ -37,7 +37,7 @@ use self::{
     decision::{Alteration, decision},
     refusals::{disabled, taken},
 };
-use crate::{command::Refusal, delivery::DeliverySettings, health::Failing, pattern::Pattern};
+use crate::{command::Refusal, delivery::DeliverySettings, health::Failing, mapping::Mapping, pattern::Pattern};
 
 /// A third party with its settings in every environment.
 #[derive(Clone, Debug)]
@@ -145,6 +145,8 @@ pub enum PartyCommand {
     Patch(PartyPatch),
     /// The party narrows what it sees.
     SetFilter(Environment, Option<Pattern>),
+    /// The party says how messages look to it, and what its words mean.
+    SetMapping(Environment, Option<Box<Mapping>>),
     /// The party says how offers get to it. Keys that sign messages already stay.
     SetDelivery(Environment, Box<DeliverySettings>),
     /// Messages are signed with a new key; those before it go on for so long.
@@ -265,6 +267,10 @@ impl PartyCommand {
             Self::SetFilter(environment, filter) => {
                 party.environment_mut(*environment).filter.clone_from(filter);
                 (Changed, Some(*environment), vec!["filter".to_owned()])
+            }
+            Self::SetMapping(environment, mapping) => {
+                party.environment_mut(*environment).mapping.clone_from(mapping);
+                (Changed, Some(*environment), vec![route::MAPPING.to_owned()])
             }
             Self::SetDelivery(environment, delivery) => {
                 (Changed, Some(*environment), party.environment_mut(*environment).set_delivery(delivery))

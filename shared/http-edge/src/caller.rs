@@ -11,7 +11,7 @@ use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, request::Parts};
 use event_schema::id::{Environment, UserId};
 use marketplace_core::{
-    party::{ApiKey, KeyScope, Party, PartyState},
+    party::{ApiKey, EnvironmentSettings, KeyScope, Party, PartyState},
     ports::Store,
 };
 use subtle::ConstantTimeEq;
@@ -90,6 +90,12 @@ impl Principal for Operator {
 }
 
 impl PartyCaller {
+    /// What the party has set in the environment that its key opens.
+    #[must_use]
+    pub fn settings(&self) -> &EnvironmentSettings {
+        self.party.environment(self.environment)
+    }
+
     /// Who changes something, as the journal has it.
     #[must_use]
     pub fn author(&self) -> String {

@@ -4,6 +4,7 @@ use event_schema::id::PartyId;
 use marketplace_core::{
     delivery::{DeliverySettings, Secrets, Withheld},
     health::Failing,
+    mapping::Mapping,
     party::{AcceptanceClock, EnvironmentSettings, Party, PartyState},
     pattern::Pattern,
 };
@@ -35,6 +36,8 @@ struct StoredEnvironment {
     route: bool,
     #[serde(default)]
     acceptance: Vec<AcceptanceClock>,
+    #[serde(default)]
+    mapping: Option<Box<Mapping>>,
 }
 
 /// What is sealed with the secrets, so that one party's cannot be put into another's row.
@@ -62,6 +65,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, versi
         delivery: settings.delivery.masked(),
         route: settings.route,
         acceptance: settings.acceptance.clone(),
+        mapping: settings.mapping.clone(),
     };
     let settings = Stored {
         name: party.name.clone(),
@@ -106,6 +110,7 @@ pub(crate) fn read(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<(u64, Party
             delivery,
             route: settings.route,
             acceptance: settings.acceptance,
+            mapping: settings.mapping,
         })
     });
     let [prod, test, dev] = environments;

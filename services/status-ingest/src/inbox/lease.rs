@@ -12,6 +12,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use event_schema::message;
 use http_edge::{body::JsonBody, caller::PartyCaller, problem::Problem, reply};
 use marketplace_core::{
+    mapping::Mapping,
     offer::message_id,
     ports::{LeasedOffer, Store},
 };
@@ -44,7 +45,7 @@ pub(super) async fn lease<S: Store>(
     } else {
         SOON
     };
-    Ok(reply::json_text(StatusCode::OK, render(&offers, next_poll)))
+    Ok(reply::json_text(StatusCode::OK, render(&offers, next_poll, party.settings().mapping.as_deref())))
 }
 
 /// Leases are taken only to be answered with at once: who hangs up while waiting has leased nothing.
@@ -86,26 +87,27 @@ async fn closed(closing: &mut watch::Receiver<bool>) {
 }
 
 /// Every part is JSON already, or an id, a time or a number, which need no escaping.
-fn render(offers: &[LeasedOffer], next_poll_after_seconds: u8) -> String {
+fn render(offers: &[LeasedOffer], next_poll_after_seconds: u8, mapping: Option<&Mapping>) -> String {
     let mut text = String::from(r#"{"offers":["#);
     for leased in offers {
         if !text.ends_with('[') {
             text.push(',');
         }
-        render_offer(&mut text, leased);
+        render_offer(&mut text, leased, mapping);
     }
     // Writing to a string cannot fail.
     let _ = write!(text, r#"],"next_poll_after_seconds":{next_poll_after_seconds}}}"#);
     text
 }
 
-fn render_offer(text: &mut String, LeasedOffer { offer, detail }: &LeasedOffer) {
+fn render_offer(text: &mut String, LeasedOffer { offer, detail }: &LeasedOffer, mapping: Option<&Mapping>) {
     let Some(outgoing) = &offer.message else {
         return;
     };
     let id = offer.delivery_id;
     let rendered =
         message::render(outgoing.kind, outgoing.created_at, id, &offer.party, offer.environment, id.request(), detail);
+    let rendered = Mapping::message(mapping, rendered);
     let _ = write!(
         text,
         r#"{{"delivery_id":"{id}","message_id":"{}","lease_expires_at":"{}","message":{rendered}}}"#,
@@ -141,7 +143,7 @@ mod tests {
     fn offers_are_json_with_these_fields() {
         for count in 0..3 {
             let offers: Vec<_> = (0..count).map(leased).collect();
-            let text = render(&offers, 5);
+            let text = render(&offers, 5, None);
             let value: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(value["next_poll_after_seconds"], 5);
             let listed = value["offers"].as_array().unwrap();

@@ -2,6 +2,7 @@
 
 use event_schema::{fault::Fault, request::limits, words::AnswerStatus};
 use http_edge::problem::Problem;
+use marketplace_core::mapping::Mapping;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -15,14 +16,29 @@ const MAX_DETAILS: usize = 32 * 1024;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StatusBody {
+    /// One of ours, or one of the party's own words.
+    status: String,
+    reason: Option<String>,
+    details: Option<Value>,
+}
+
+/// A status that can be taken in.
+#[derive(Debug)]
+pub(super) struct Said {
     pub(super) status: AnswerStatus,
     pub(super) reason: Option<String>,
     pub(super) details: Option<Value>,
 }
 
 impl StatusBody {
-    pub(super) fn check(self) -> Result<Self, Problem> {
+    pub(super) fn check(self, mapping: Option<&Mapping>) -> Result<Said, Problem> {
         let mut faults = Vec::new();
+        let status = Mapping::status(mapping, &self.status);
+        if status.is_none() {
+            let own = if mapping.is_some_and(|mapping| !mapping.statuses.is_empty()) { ", or a word of the mapping" } else { "" };
+            let ours = AnswerStatus::ALL.map(|status| format!("`{status}`")).join(", ");
+            faults.push(Fault::new("/status", format!("must be one of {ours}{own}")));
+        }
         if self.reason.as_ref().is_some_and(|reason| reason.chars().count() > MAX_REASON) {
             faults.push(Fault::new("/reason", format!("must have at most {MAX_REASON} characters")));
         }
@@ -33,7 +49,10 @@ impl StatusBody {
                 faults.push(Fault::new("/details", format!("must have at most {MAX_DETAILS} bytes")));
             }
         }
-        if faults.is_empty() { Ok(self) } else { Err(Problem::invalid(faults)) }
+        match status {
+            Some(status) if faults.is_empty() => Ok(Said { status, reason: self.reason, details: self.details }),
+            _ => Err(Problem::invalid(faults)),
+        }
     }
 }
 
@@ -53,8 +72,8 @@ mod tests {
     use super::*;
 
     fn pointers(reason: Option<String>, details: Value) -> Vec<String> {
-        let body = StatusBody { status: AnswerStatus::Accepted, reason, details: Some(details) };
-        let Err(problem) = body.check() else {
+        let body = StatusBody { status: "accepted".to_owned(), reason, details: Some(details) };
+        let Err(problem) = body.check(None) else {
             return vec![];
         };
         problem.errors().iter().map(|fault| fault.pointer.clone()).collect()

@@ -16,12 +16,15 @@ pub(super) const DELIVERY: &str = "delivery";
 /// The name of whether an environment is open, which decides whether there is a route.
 pub(super) const OPEN: &str = "open";
 
+/// The name of a mapping. What EventBridge sends is part of the event, which has our names.
+pub(super) const MAPPING: &str = "mapping";
+
 /// Whether a change of these fields (none: of everything) makes another route necessary. Filters, keys and names do not.
 #[must_use]
 pub fn concerns_routes(change: ThirdPartyChange, fields: &[String]) -> bool {
     change != ThirdPartyChange::Changed
         || fields.is_empty()
-        || fields.iter().any(|field| [DELIVERY, OPEN].contains(&&**field))
+        || fields.iter().any(|field| [DELIVERY, MAPPING, OPEN].contains(&&**field))
 }
 
 /// Takes the marks of one environment, or of all.
@@ -33,10 +36,12 @@ pub(super) fn unmark(party: &mut Party, environment: Option<Environment>) {
     }
 }
 
-/// Whether a route that was made for these settings is news, and still what the party asks for.
+/// Whether a route that was made for these settings is news, and still what the party asks for. A party with a mapping of
+/// fields is pushed to by us.
 pub(super) fn is_wanted(party: &Party, environment: Environment, made_for: &DeliverySettings) -> bool {
     let settings = party.environment(environment);
-    !settings.route && party.takes_pushes(environment) && settings.delivery == *made_for
+    let mapped = settings.mapping.as_ref().is_some_and(|mapping| !mapping.fields.is_empty());
+    !settings.route && !mapped && party.takes_pushes(environment) && settings.delivery == *made_for
 }
 
 #[cfg(test)]

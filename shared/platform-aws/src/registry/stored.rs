@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use marketplace_core::{
     delivery::{DeliverySettings, JoinError, PushSettings, Secrets, Withheld},
     health::Failing,
+    mapping::Mapping,
     party::{AcceptanceClock, EnvironmentSettings, Party, PartyState},
     pattern::Pattern,
 };
@@ -72,6 +73,8 @@ struct StoredEnvironment {
     route: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     acceptance: Vec<AcceptanceClock>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mapping: Option<Box<Mapping>>,
 }
 
 fn yes() -> bool {
@@ -103,6 +106,7 @@ impl Stored {
             },
             route: settings.route,
             acceptance: settings.acceptance.clone(),
+            mapping: settings.mapping.clone(),
         };
         Self {
             id: party.id.clone(),
@@ -152,8 +156,8 @@ impl Stored {
 
 impl StoredEnvironment {
     fn with(self, delivery: DeliverySettings) -> EnvironmentSettings {
-        let Self { open, paused, filter, failing, route, acceptance, .. } = self;
-        EnvironmentSettings { open, paused, filter, failing, delivery, route, acceptance }
+        let Self { open, paused, filter, failing, route, acceptance, mapping, .. } = self;
+        EnvironmentSettings { open, paused, filter, failing, delivery, route, acceptance, mapping }
     }
 }
 

@@ -10,6 +10,7 @@ use marketplace_core::{
     delivery::DeliverySettings,
     health::Ended,
     offer::{Outgoing, message_id},
+    mapping::Mapping,
     party::PartyCommand,
     ports::{PartyStore, Push, PushReport, RequestStore, StoreError, Urgency},
     transport::{Failure, Outcome},
@@ -98,6 +99,8 @@ impl<P: Push> Attempting<P> {
             offer.delivery_id.request(),
             &self.due.detail,
         );
+        let mapping = self.settings.party.environment(offer.environment).mapping.as_deref();
+        let body = Mapping::message(mapping, body);
         let id = message_id(offer.delivery_id, message.kind);
         let attempt = self.deps.push.attempt(&self.settings.endpoint, id, body, now);
         let report = AssertUnwindSafe(self.gate.pass(attempt)).catch_unwind().await;
