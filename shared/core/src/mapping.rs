@@ -119,11 +119,13 @@ impl Mapping {
             return;
         }
         if !self.copies(&[KIND]) {
-            faults.push(Fault::new(pointer, format!("must copy `{KIND}`: without it a withdrawal looks like an offer")));
+            faults
+                .push(Fault::new(pointer, format!("must copy `{KIND}`: without it a withdrawal looks like an offer")));
         }
         if !self.copies(&NAMES) {
             let [delivery, request] = NAMES;
-            faults.push(Fault::new(pointer, format!("must copy `{delivery}` or `{request}`, which answers are sent to")));
+            faults
+                .push(Fault::new(pointer, format!("must copy `{delivery}` or `{request}`, which answers are sent to")));
         }
     }
 
@@ -132,7 +134,10 @@ impl Mapping {
         let copied = |from: &str, name: &str| {
             name.strip_prefix(from).is_some_and(|below| below.is_empty() || below.starts_with('/'))
         };
-        self.fields.iter().filter_map(|field| field.from.as_deref()).any(|from| any.iter().any(|name| copied(from, name)))
+        self.fields
+            .iter()
+            .filter_map(|field| field.from.as_deref())
+            .any(|from| any.iter().any(|name| copied(from, name)))
     }
 
     fn check_statuses(&self, pointer: &str, faults: &mut Vec<Fault>) {

@@ -35,7 +35,11 @@ impl StatusBody {
         let mut faults = Vec::new();
         let status = Mapping::status(mapping, &self.status);
         if status.is_none() {
-            let own = if mapping.is_some_and(|mapping| !mapping.statuses.is_empty()) { ", or a word of the mapping" } else { "" };
+            let own = if mapping.is_some_and(|mapping| !mapping.statuses.is_empty()) {
+                ", or a word of the mapping"
+            } else {
+                ""
+            };
             let ours = AnswerStatus::ALL.map(|status| format!("`{status}`")).join(", ");
             faults.push(Fault::new("/status", format!("must be one of {ours}{own}")));
         }

@@ -46,7 +46,8 @@ fn unescape(step: &str) -> Option<String> {
     let mut parts = step.split('~');
     let mut name = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let rest = part.strip_prefix('0').map(|rest| ('~', rest)).or_else(|| part.strip_prefix('1').map(|rest| ('/', rest)));
+        let rest =
+            part.strip_prefix('0').map(|rest| ('~', rest)).or_else(|| part.strip_prefix('1').map(|rest| ('/', rest)));
         let (character, rest) = rest?;
         name.push(character);
         name.push_str(rest);

@@ -73,9 +73,10 @@ fn every_fault_is_named() {
     assert_eq!(pointers(json!({ "fields": below })), ["/fields/1/to"]);
     assert_eq!(pointers(json!({ "fields": [{ "to": "/a", "default": 1 }] })), ["/fields", "/fields"]);
     assert_eq!(pointers(json!({ "fields": [{ "to": "/a", "from": "/data" }] })), ["/fields"]);
-    assert_eq!(pointers(json!({ "fields": [{ "to": "/a", "from": "/type" }, { "to": "/b", "from": "/data/delivery" }] })), [
-        "/fields"
-    ]);
+    assert_eq!(
+        pointers(json!({ "fields": [{ "to": "/a", "from": "/type" }, { "to": "/b", "from": "/data/delivery" }] })),
+        ["/fields"]
+    );
     let words = json!({ "": "accepted", "declined": "accepted", "a/b": "accepted" });
     assert_eq!(pointers(json!({ "statuses": words })), ["/statuses/", "/statuses/declined"]);
     let large = json!({ "to": "/b", "default": "x".repeat(MAPPING_BYTES) });
@@ -88,7 +89,8 @@ fn every_fault_is_named() {
 
 /// Documents with members whose names need escaping, in a pointer and in JSON.
 fn document() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::from), "[a\"\\\\/~é]{0,4}".prop_map(Value::from)];
+    let leaf =
+        prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::from), "[a\"\\\\/~é]{0,4}".prop_map(Value::from)];
     leaf.prop_recursive(4, 32, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
