@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, error::Error, time::Duration};
 use event_schema::id::DeliveryId;
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::{
+    causes::Causes,
     command::{Refusal, deadline::KeepDeadline},
     ports::{Clock, RequestStore as _, StoreError, Urgency},
 };
@@ -54,7 +55,7 @@ pub async fn try_to_ring(
     doorbell: &Doorbell,
 ) {
     if let Err(error) = ring(alarms, now, doorbell).await {
-        tracing::warn!(error = &error as &dyn Error, "the sweeper has to ring");
+        tracing::warn!(error = %Causes(&error), "the sweeper has to ring");
     }
 }
 

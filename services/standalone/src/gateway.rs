@@ -42,8 +42,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use webhook_sender::{Sender, SenderConfig, SenderError};
 
-use self::secrets::Secrets;
 pub use self::options::Options;
+use self::secrets::Secrets;
 use crate::{
     config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener, visitors::Visitors,
 };
