@@ -3,7 +3,7 @@
 //! When that is stands in the table. Whoever makes an offer rings ahead for what is due soon; a sweep every minute rings
 //! for what is due before the next one and for whatever was missed. A ring that is doubled changes nothing.
 
-use std::{collections::BTreeMap, error::Error, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use event_schema::id::DeliveryId;
 use jiff::{SignedDuration, Timestamp};

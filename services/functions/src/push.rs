@@ -9,7 +9,7 @@ mod endpoints;
 mod turns;
 mod watch;
 
-use std::{error::Error, sync::Arc};
+use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use event_schema::{

@@ -9,6 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
+use marketplace_core::causes::Causes;
 use serde_json::{Map, Value, json};
 use tracing::level_filters::LevelFilter;
 
@@ -98,7 +99,7 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
-    use marketplace_core::{causes::Causes, ports::StoreError};
+    use marketplace_core::ports::StoreError;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Whoever leads a party's backlog pushes what is due, oldest first, as far as the party's rate goes, and rings for the
 //! next turn of the lead, until nothing is due any more.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use event_schema::id::DeliveryId;
 use futures::{StreamExt as _, stream};
