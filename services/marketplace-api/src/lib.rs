@@ -5,7 +5,9 @@
 
 pub mod accounts;
 mod backtest;
+mod changes;
 mod dead_letters;
+mod deliveries;
 pub mod endpoint_tests;
 mod health;
 mod jwks;
@@ -61,7 +63,9 @@ impl<S: Store> AtEdge for Deps<S> {
 pub fn routes<S: Store>(deps: Deps<S>) -> Router {
     Router::new()
         .merge(backtest::routes())
+        .merge(changes::routes())
         .merge(dead_letters::routes())
+        .merge(deliveries::routes())
         .merge(health::routes())
         .merge(keys::routes())
         .merge(me::routes())

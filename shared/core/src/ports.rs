@@ -16,10 +16,12 @@ use crate::{
     user::{User, UserPatch},
 };
 
+mod changes;
 mod contacts;
 mod dead_letters;
 mod endpoint_tests;
 mod health;
+mod history;
 pub mod identity;
 mod notices;
 mod parties;
@@ -30,10 +32,12 @@ mod store;
 mod system;
 
 pub use self::{
+    changes::{ChangeFeed, Changes},
     contacts::Contacts,
     dead_letters::{DeadLetterQuery, DeadLetters},
     endpoint_tests::EndpointTests,
     health::EndpointHealth,
+    history::{NoPlace, OfferHistory, OfferPlace, OfferRecord},
     notices::{Notice, NoticeError, Notices, Recipient},
     parties::PartyStore,
     past::{PastRequests, Window},

@@ -5,6 +5,7 @@
 //! comes second reads and decides again. Journal rows are written in the same transaction, marked as unpublished,
 //! and [`outbox`] puts them on the bus.
 
+mod changes;
 mod contacts;
 mod dead_letters;
 mod endpoint_tests;

@@ -6,6 +6,7 @@
 pub mod alarms;
 mod backup;
 pub mod bus;
+mod changes;
 mod checkpoint;
 mod contacts;
 mod dead_letters;

@@ -1,14 +1,16 @@
 //! All of a platform's store together.
 
 use super::{
-    Contacts, DeadLetters, EndpointHealth, EndpointTests, IdempotencyStore, Inbox, PartyStore, PastRequests,
-    RequestStore, SignUps, UserStore,
+    ChangeFeed, Contacts, DeadLetters, EndpointHealth, EndpointTests, IdempotencyStore, Inbox, OfferHistory, PartyStore,
+    PastRequests, RequestStore, SignUps, UserStore,
 };
 
 /// Everything that the services need of a platform's store.
 pub trait Store:
     RequestStore
     + PastRequests
+    + OfferHistory
+    + ChangeFeed
     + Inbox
     + DeadLetters
     + PartyStore
@@ -24,6 +26,8 @@ pub trait Store:
 impl<S> Store for S where
     S: RequestStore
         + PastRequests
+        + OfferHistory
+        + ChangeFeed
         + Inbox
         + DeadLetters
         + PartyStore
