@@ -57,11 +57,8 @@ async fn list<S: Store>(
     }
     let pushed = is_pushed_to(&caller.party, caller.environment);
     let of = |delivery_id| attempts.get(&delivery_id).into_iter().flatten();
-    let items: Vec<_> = found
-        .items
-        .iter()
-        .map(|record| view::delivery(record, of(record.offer.delivery_id), pushed, now))
-        .collect();
+    let items: Vec<_> =
+        found.items.iter().map(|record| view::delivery(record, of(record.offer.delivery_id), pushed, now)).collect();
     Ok(page::list(&items, found.next_cursor.as_deref()))
 }
 

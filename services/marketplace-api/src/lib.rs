@@ -16,6 +16,7 @@ mod me;
 mod pattern_field;
 mod pauses;
 pub mod people;
+mod replays;
 mod requests;
 mod sessions;
 mod sign_ups;
@@ -70,6 +71,7 @@ pub fn routes<S: Store>(deps: Deps<S>) -> Router {
         .merge(keys::routes())
         .merge(me::routes())
         .merge(pauses::routes())
+        .merge(replays::routes())
         .merge(requests::routes())
         .merge(sign_ups::routes())
         .merge(signing::routes())

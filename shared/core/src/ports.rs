@@ -27,6 +27,7 @@ mod notices;
 mod parties;
 mod past;
 mod push;
+mod replays;
 mod sign_ups;
 mod store;
 mod system;
@@ -42,6 +43,7 @@ pub use self::{
     parties::PartyStore,
     past::{PastRequests, Window},
     push::{Push, PushReport},
+    replays::ReplayJobs,
     sign_ups::SignUps,
     store::Store,
     system::{Clock, Randomness},

@@ -110,7 +110,9 @@ mod tests {
         for place in [BEGINNING, &format!("0000000000000001.0000000000000002.{request}")] {
             assert!(is_place(place), "{place}");
         }
-        for other in ["", "1", "~", "~.~.~", &format!("1.2.{request}"), &format!("000000000000000~.0000000000000002.{request}")] {
+        for other in
+            ["", "1", "~", "~.~.~", &format!("1.2.{request}"), &format!("000000000000000~.0000000000000002.{request}")]
+        {
             assert!(!is_place(other), "{other}");
         }
     }

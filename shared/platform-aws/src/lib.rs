@@ -18,6 +18,7 @@ pub mod notices;
 pub mod outbox;
 mod parties;
 pub mod registry;
+mod replays;
 mod requests;
 pub mod sealer;
 mod sign_ups;

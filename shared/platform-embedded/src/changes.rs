@@ -41,7 +41,8 @@ fn read(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let bounds = params![party.as_str(), environment as i64, rows::sequence(after), limit];
     let mut statement = connection.prepare_cached(&select)?;
-    let items: Vec<JournalEntry> = statement.query_map(bounds, rows::journal_entry)?.collect::<rusqlite::Result<_>>()?;
+    let items: Vec<JournalEntry> =
+        statement.query_map(bounds, rows::journal_entry)?.collect::<rusqlite::Result<_>>()?;
     let next = items.last().map_or(after, |entry| entry.sequence).to_string();
     Ok(Changes { items, next })
 }

@@ -111,6 +111,7 @@ impl Job for Lease {
             let read = (!message.leased).then_some(message.kind);
             message.lease(self.until);
             offer.told = true;
+            offer.changed_at = Some(self.now);
             if let Some(kind) = read {
                 self.tell(transaction, &offer, kind)?;
             }

@@ -164,14 +164,14 @@ pub(crate) fn write_journal(connection: &Connection, entry: &JournalEntry) -> Re
     let insert = "INSERT INTO journal (sequence, request, at, cause, fact, party, environment) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     connection.prepare_cached(insert)?.execute(params![
-            sequence(entry.sequence),
-            entry.request.as_ref().map(|request| request.0.as_bytes()),
-            micros(entry.at),
-            entry.cause.map(sequence),
-            fact,
-            of.map(|(party, _)| party.as_str()),
-            of.map(|(_, environment)| environment as i64),
-        ])?;
+        sequence(entry.sequence),
+        entry.request.as_ref().map(|request| request.0.as_bytes()),
+        micros(entry.at),
+        entry.cause.map(sequence),
+        fact,
+        of.map(|(party, _)| party.as_str()),
+        of.map(|(_, environment)| environment as i64),
+    ])?;
     Ok(())
 }
 

@@ -121,12 +121,7 @@ pub fn has_ended(state: OfferState) -> bool {
     use OfferState as State;
     match state {
         State::Completed | State::Declined | State::Withdrawn | State::Expired | State::Released => true,
-        State::Pending
-        | State::Sent
-        | State::Delivered
-        | State::InProgress
-        | State::Accepted
-        | State::Failed => false,
+        State::Pending | State::Sent | State::Delivered | State::InProgress | State::Accepted | State::Failed => false,
     }
 }
 
@@ -210,7 +205,8 @@ mod tests {
     #[test]
     fn what_was_given_up_is_pending_again() {
         let dead = DeadLetter { at: NOW, reason: "max_age_reached".to_owned() };
-        let message = Outgoing { next_attempt_at: None, dead: Some(dead), ..Outgoing::new(MessageType::OfferCreated, NOW) };
+        let message =
+            Outgoing { next_attempt_at: None, dead: Some(dead), ..Outgoing::new(MessageType::OfferCreated, NOW) };
         let failed = Offer { message: Some(message), ..offer(OfferState::Failed) };
         let decision = replay(&failed, "books", HOUR).unwrap();
         assert_eq!((decision.reply.state, decision.change.offers[0].state), (OfferState::Pending, OfferState::Pending));

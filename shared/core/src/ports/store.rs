@@ -1,8 +1,8 @@
 //! All of a platform's store together.
 
 use super::{
-    ChangeFeed, Contacts, DeadLetters, EndpointHealth, EndpointTests, IdempotencyStore, Inbox, OfferHistory, PartyStore,
-    PastRequests, RequestStore, SignUps, UserStore,
+    ChangeFeed, Contacts, DeadLetters, EndpointHealth, EndpointTests, IdempotencyStore, Inbox, OfferHistory,
+    PartyStore, PastRequests, ReplayJobs, RequestStore, SignUps, UserStore,
 };
 
 /// Everything that the services need of a platform's store.
@@ -11,6 +11,7 @@ pub trait Store:
     + PastRequests
     + OfferHistory
     + ChangeFeed
+    + ReplayJobs
     + Inbox
     + DeadLetters
     + PartyStore
@@ -28,6 +29,7 @@ impl<S> Store for S where
         + PastRequests
         + OfferHistory
         + ChangeFeed
+        + ReplayJobs
         + Inbox
         + DeadLetters
         + PartyStore

@@ -111,7 +111,10 @@ fn is_for(fact: &Fact, reader: Reader<'_>) -> bool {
 fn is_between_party_and_marketplace(fact: &Fact) -> bool {
     matches!(
         fact,
-        Fact::MessageHeld { .. } | Fact::MessageMade { .. } | Fact::MessageAttempted { .. } | Fact::MessageLeased { .. }
+        Fact::MessageHeld { .. }
+            | Fact::MessageMade { .. }
+            | Fact::MessageAttempted { .. }
+            | Fact::MessageLeased { .. }
     )
 }
 

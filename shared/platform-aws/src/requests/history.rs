@@ -33,7 +33,12 @@ impl OfferHistory for Aws {
     }
 }
 
-async fn read_page(table: &Table, pk: String, window: Window, page: &PageQuery) -> Result<Page<OfferRecord>, TableError> {
+async fn read_page(
+    table: &Table,
+    pk: String,
+    window: Window,
+    page: &PageQuery,
+) -> Result<Page<OfferRecord>, TableError> {
     let from = time_text(window.from);
     // What is in the index goes on after the time, and so comes after the time alone.
     let end = time_text(window.to);

@@ -52,10 +52,7 @@ pub(super) async fn request(table: &Table, id: RequestId, attempts: bool) -> Res
 }
 
 /// The attempts at these offers, oldest first for each.
-pub(super) async fn attempts_at(
-    table: &Table,
-    ids: Vec<DeliveryId>,
-) -> Result<Vec<(DeliveryId, Attempt)>, TableError> {
+pub(super) async fn attempts_at(table: &Table, ids: Vec<DeliveryId>) -> Result<Vec<(DeliveryId, Attempt)>, TableError> {
     let of_one = |id| async move {
         let items = table.all(&Query::partition(rows::attempts_pk(id), Range::All)).await?;
         items.iter().map(|item| Ok((id, item.get_document()?))).collect::<Result<Vec<_>, TableError>>()
