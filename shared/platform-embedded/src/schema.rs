@@ -118,7 +118,6 @@ mod tests {
             "SELECT sequence FROM journal WHERE request = x'00' ORDER BY sequence",
             "SELECT sequence FROM journal WHERE sequence > 1 ORDER BY sequence LIMIT 1",
             "SELECT sequence FROM journal WHERE party = 'a' AND environment = 0 AND sequence > 1 ORDER BY sequence LIMIT 1",
-            "SELECT id FROM replays WHERE open ORDER BY party, environment LIMIT 1",
             "SELECT id FROM replays WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
             "SELECT id FROM offers WHERE party = 'a' AND environment = 0 AND available_at IS NOT NULL \
              AND (available_at, id) > (1, x'00') ORDER BY available_at, id LIMIT 1",

@@ -35,14 +35,14 @@ impl Asked {
             None
         });
         let mut time = |name: &str| {
-            let time = query.get(name).map(str::parse).transpose();
+            let time = query.get(name).map(str::parse::<Timestamp>).transpose();
             time.unwrap_or_else(|_| {
                 faults.push(Fault::new(format!("/{name}"), "must be a time, such as 2026-01-31T12:00:00Z"));
                 None
             })
         };
         let (since, until) = (time("since"), time("until"));
-        let request = query.get("request").map(str::parse).transpose().unwrap_or_else(|_| {
+        let request = query.get("request").map(str::parse::<RequestId>).transpose().unwrap_or_else(|_| {
             faults.push(Fault::new("/request", "must be a request's id"));
             None
         });
