@@ -1,10 +1,11 @@
 //! Parties' replays: a step of each that runs, so that none waits for another's end.
 
+use event_schema::id::DeliveryId;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use marketplace_core::{
     command::replay::ReplayOwn,
-    ports::{OfferRecord, PageQuery, Store, StoreError, Urgency},
+    ports::{PageQuery, Store, StoreError, Urgency},
     replay::{ReplayJob, Step},
 };
 
@@ -35,9 +36,9 @@ async fn take_step<S: Store>(store: &S, job: &ReplayJob, now: Timestamp) -> Resu
     let page = PageQuery { cursor: job.progress.cursor.clone(), limit: STEP };
     let found = store.offers_to(&job.party, job.environment, job.selection.window(), page).await?;
     let chosen = found.items.iter().filter(|record| job.selection.chooses(record, now));
-    let sent = stream::iter(chosen.map(|record| send(store, job, record, now)));
-    let sent: Vec<bool> = sent.buffer_unordered(AT_ONCE).try_collect().await?;
-    let count = |wanted: bool| sent.iter().map(|sent| u64::from(*sent == wanted)).sum();
+    let sending: Vec<_> = chosen.map(|record| send(store, job, record.offer.delivery_id, now)).collect();
+    let sent: Vec<bool> = stream::iter(sending).buffer_unordered(AT_ONCE).try_collect().await?;
+    let count = |wanted: bool| -> u64 { sent.iter().map(|sent| u64::from(*sent == wanted)).sum() };
     let step = Step { replayed: count(true), refused: count(false) };
     let after = job.after(step, found.next_cursor, now);
     let running = after.is_running();
@@ -46,9 +47,14 @@ async fn take_step<S: Store>(store: &S, job: &ReplayJob, now: Timestamp) -> Resu
 }
 
 /// Whether an offer is on its way again; the rules may say no.
-async fn send<S: Store>(store: &S, job: &ReplayJob, record: &OfferRecord, now: Timestamp) -> Result<bool, StoreError> {
+async fn send<S: Store>(
+    store: &S,
+    job: &ReplayJob,
+    delivery_id: DeliveryId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let (party, environment) = (job.party.clone(), job.environment);
-    let command = ReplayOwn { delivery_id: record.offer.delivery_id, party, environment, at: now };
+    let command = ReplayOwn { delivery_id, party, environment, at: now };
     match store.apply(command, Urgency::Ours, None).await {
         Ok(_) => Ok(true),
         Err(StoreError::Refused(_)) => Ok(false),
