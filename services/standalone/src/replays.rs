@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use marketplace_core::ports::Clock;
+use marketplace_core::{causes::Causes, ports::Clock};
 use platform_embedded::Embedded;
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -28,8 +28,7 @@ impl Replays {
                     Ok(0) => None,
                     Ok(_) => Some(PAUSE),
                     Err(error) => {
-                        let error = &error as &dyn std::error::Error;
-                        tracing::warn!(error, "a replay will be tried again");
+                        tracing::warn!(error = %Causes(&error), "a replay will be tried again");
                         Some(STORE_PAUSE)
                     }
                 };
