@@ -76,6 +76,6 @@ mod tests {
         let since = "2026-01-31T12:00:00Z";
         assert_eq!(faults(json!({ "since": since, "status": [] })), ["/status"]);
         assert_eq!(faults(json!({ "since": since, "status": ["failed", "declined"] })), ["/status/1"]);
-        assert_eq!(faults(json!({ "since": since, "status": ["failed"; 5] })), ["/status"]);
+        assert_eq!(faults(json!({ "since": since, "status": vec!["failed"; 5] })), ["/status"]);
     }
 }
