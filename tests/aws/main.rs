@@ -26,6 +26,8 @@ mod contacts;
 mod crossing;
 #[path = "../it/dead_letters.rs"]
 mod dead_letters;
+#[path = "../it/deliveries.rs"]
+mod deliveries;
 #[path = "../it/endpoint_tests.rs"]
 mod endpoint_tests;
 #[path = "../it/environments.rs"]

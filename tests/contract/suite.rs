@@ -1,17 +1,20 @@
 //! The rules, each a function of a platform, and the one list of them that every platform runs.
 
+pub(crate) mod changes;
 pub(crate) mod contacts;
 pub(crate) mod dead_letters;
 pub(crate) mod deadlines;
 pub(crate) mod endpoint_tests;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod history;
 pub(crate) mod idempotency;
 pub(crate) mod inbox;
 pub(crate) mod keys;
 pub(crate) mod lists;
 pub(crate) mod parties;
 pub(crate) mod past;
+pub(crate) mod replays;
 pub(crate) mod requests;
 pub(crate) mod rounds;
 pub(crate) mod secrets;
@@ -88,6 +91,22 @@ rules! {
         pages_of_past_requests_have_no_gap_and_no_repeat,
         a_window_has_its_first_moment_and_not_its_last,
         environments_keep_their_past_apart,
+    }
+    history {
+        a_party_finds_its_own_offers_newest_first,
+        pages_of_offers_have_no_gap_and_no_repeat,
+        an_offer_says_when_it_changed_and_how_it_was_tried,
+    }
+    changes {
+        what_happens_to_a_partys_offers_is_told_in_order,
+        whoever_goes_on_from_place_to_place_misses_nothing,
+        an_unknown_place_is_the_beginning,
+    }
+    replays {
+        a_party_has_its_own_offers_sent_again,
+        one_replay_runs_at_a_time,
+        a_step_is_taken_once,
+        replays_survive_a_restart,
     }
     inbox {
         a_lease_gives_the_oldest_first,

@@ -12,6 +12,7 @@ mod clocks;
 mod contacts;
 mod crossing;
 mod dead_letters;
+mod deliveries;
 mod endpoint_tests;
 mod environments;
 mod first_accept;

@@ -1,5 +1,6 @@
-//! `clock`: what nothing else wakes for. Every minute: clocks of offers, the outbox, and what is overdue. Every hour: inboxes, the
-//! registry's snapshot, and routes that are not as they should be. And whenever a party's settings change: its routes.
+//! `clock`: what nothing else wakes for. Every minute: clocks of offers, the outbox, what is overdue, and parties'
+//! replays. Every hour: inboxes, the registry's snapshot, and routes that are not as they should be. And whenever a
+//! party's settings change: its routes.
 //!
 //! Attempts, idempotency keys and counters need no sweep: DynamoDB deletes them when their time is over.
 
@@ -99,9 +100,14 @@ pub async fn handle(wake: Wake, deps: &Deps) -> Result<Answer, Failure> {
         Wake::Tick(Tick { tick: Every::Minute }) => {
             // The clocks first: they are told to the second.
             let alarms = sweeps::alarms(deps).await;
-            [("alarms", alarms), ("outbox", sweeps::outbox(deps).await), ("overdue", sweeps::overdue(deps).await)]
-                .into_iter()
-                .collect()
+            [
+                ("alarms", alarms),
+                ("outbox", sweeps::outbox(deps).await),
+                ("overdue", sweeps::overdue(deps).await),
+                ("replays", sweeps::replays(deps).await),
+            ]
+            .into_iter()
+            .collect()
         }
         Wake::Tick(Tick { tick: Every::Hour }) => [
             ("inboxes", sweeps::inboxes(deps).await),

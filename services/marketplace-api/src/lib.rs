@@ -5,7 +5,9 @@
 
 pub mod accounts;
 mod backtest;
+mod changes;
 mod dead_letters;
+mod deliveries;
 pub mod endpoint_tests;
 mod health;
 mod jwks;
@@ -14,6 +16,7 @@ mod me;
 mod pattern_field;
 mod pauses;
 pub mod people;
+mod replays;
 mod requests;
 mod sessions;
 mod sign_ups;
@@ -61,11 +64,14 @@ impl<S: Store> AtEdge for Deps<S> {
 pub fn routes<S: Store>(deps: Deps<S>) -> Router {
     Router::new()
         .merge(backtest::routes())
+        .merge(changes::routes())
         .merge(dead_letters::routes())
+        .merge(deliveries::routes())
         .merge(health::routes())
         .merge(keys::routes())
         .merge(me::routes())
         .merge(pauses::routes())
+        .merge(replays::routes())
         .merge(requests::routes())
         .merge(sign_ups::routes())
         .merge(signing::routes())

@@ -45,7 +45,8 @@ use webhook_sender::{Sender, SenderConfig, SenderError};
 pub use self::options::Options;
 use self::secrets::Secrets;
 use crate::{
-    config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener, visitors::Visitors,
+    config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener, replays::Replays,
+    visitors::Visitors,
 };
 
 /// How long calls that are under way may take when the gateway stops; a lease may wait for 20 s.
@@ -88,6 +89,7 @@ pub struct Gateway {
     workers: PushWorkers,
     sweeper: Sweeper,
     alarms: Alarms,
+    replays: Replays,
 }
 
 /// What everything is made of.
@@ -124,6 +126,7 @@ impl Gateway {
         let push = PushDeps { push: sender, clock: clock.clone(), randomness, health: options.health };
         let workers = PushWorkers::start(parts.store.clone(), push).await?;
         let alarms = Alarms::start(parts.store.clone(), clock.clone());
+        let replays = Replays::start(parts.store.clone(), clock.clone());
         let sweeper = Sweeper::start(parts.store.clone(), clock, config.retention);
         let listener = PatientListener::new(listener);
         let draining = async move {
@@ -131,7 +134,7 @@ impl Gateway {
         };
         let server = tokio::spawn(axum::serve(listener, Visitors(app)).with_graceful_shutdown(draining).into_future());
         tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
-        Ok(Self { address, secrets, stop, server, bus, workers, sweeper, alarms })
+        Ok(Self { address, secrets, stop, server, bus, workers, sweeper, alarms, replays })
     }
 
     /// Where it listens.
@@ -160,6 +163,7 @@ impl Gateway {
             tracing::warn!("calls were still under way at the end");
             abort.abort();
         }
+        self.replays.stop().await;
         self.alarms.stop().await;
         self.bus.stop(WORK).await;
         self.workers.stop(WORK).await;

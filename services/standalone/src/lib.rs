@@ -8,5 +8,6 @@ mod event_sink;
 pub mod gateway;
 mod operations;
 mod patience;
+mod replays;
 pub mod telemetry;
 mod visitors;

@@ -71,6 +71,21 @@ pub enum Fact {
         #[serde(skip_serializing_if = "Option::is_none")]
         details: Option<Value>,
     },
+    /// A message was tried to be pushed, in vain, and is tried again.
+    #[serde(rename = "message.attempted")]
+    MessageAttempted {
+        delivery_id: DeliveryId,
+        third_party: PartyId,
+        environment: Environment,
+        message: MessageType,
+        outcome: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status_code: Option<u16>,
+        attempts: u32,
+    },
+    /// A party read a message: it leased it from its inbox, for the first time.
+    #[serde(rename = "message.leased")]
+    MessageLeased { delivery_id: DeliveryId, third_party: PartyId, environment: Environment, message: MessageType },
     /// A message arrived.
     #[serde(rename = "message.delivered")]
     MessageDelivered {
@@ -94,7 +109,7 @@ pub enum Fact {
     /// The party's endpoint asked to be paused (410): the message waits.
     #[serde(rename = "message.held")]
     MessageHeld { delivery_id: DeliveryId, third_party: PartyId, environment: Environment, message: MessageType },
-    /// A dead letter got another run.
+    /// A message gets another run: one that was given up, or that has arrived before.
     #[serde(rename = "message.replayed")]
     MessageReplayed { delivery_id: DeliveryId, third_party: PartyId, environment: Environment, message: MessageType },
     /// The user was told, by this channel, of what has this sequence.
@@ -125,6 +140,17 @@ impl Fact {
         }
     }
 
+    /// A party read a message about an offer.
+    #[must_use]
+    pub fn leased(offer: &Offer, message: MessageType) -> Self {
+        Self::MessageLeased {
+            delivery_id: offer.delivery_id,
+            third_party: offer.party.clone(),
+            environment: offer.environment,
+            message,
+        }
+    }
+
     /// A message about an offer arrived.
     #[must_use]
     pub fn delivered(offer: &Offer, message: MessageType, via: Via) -> Self {
@@ -151,11 +177,23 @@ impl Fact {
             | Self::OfferAnswered { third_party, environment, .. }
             | Self::OfferReleased { third_party, environment, .. }
             | Self::OfferNoted { third_party, environment, .. }
+            | Self::MessageAttempted { third_party, environment, .. }
+            | Self::MessageLeased { third_party, environment, .. }
             | Self::MessageDelivered { third_party, environment, .. }
             | Self::MessageFailed { third_party, environment, .. }
             | Self::MessageHeld { third_party, environment, .. }
             | Self::MessageReplayed { third_party, environment, .. } => Some((third_party, Some(*environment))),
             Self::PartyChanged { third_party, environment, .. } => Some((third_party, *environment)),
+        }
+    }
+
+    /// Whose offer it happened to, in which environment; none for what happens to requests and to parties themselves.
+    #[must_use]
+    pub fn of_an_offer_to(&self) -> Option<(&PartyId, Environment)> {
+        match (self, self.concerns()) {
+            (Self::PartyChanged { .. }, _) => None,
+            (_, Some((party, Some(environment)))) => Some((party, environment)),
+            (_, Some((_, None)) | None) => None,
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod party;
 pub mod pattern;
 pub mod ports;
 pub mod publish;
+pub mod replay;
 pub mod request;
 pub mod retry;
 pub mod routing;

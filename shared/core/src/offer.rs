@@ -13,8 +13,8 @@ use crate::{lifecycle::OfferState, party::AcceptanceClock};
 /// How long an offer waits in the inbox for a party that never comes (DESIGN section 6).
 pub const INBOX_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// Room for the notes on one offer, in bytes: nobody reads a megabyte of them, and without a bound one party could
-/// make a request too long to be read at all.
+/// Room for what a party adds to the timeline of one offer, notes and replays, in bytes: nobody reads a megabyte of
+/// them, and without a bound one party could make a request too long to be read at all.
 pub const NOTES_LIMIT: u32 = 1024 * 1024;
 
 /// What a note takes besides its text.
@@ -35,13 +35,16 @@ pub struct Offer {
     pub state: OfferState,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When anything about it was last written, as a platform that loads it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Timestamp>,
     /// Whether the party may have seen it. A platform loads it as true while a push is in flight.
     pub told: bool,
     /// HTTP attempts made so far, over all messages; the last attempt's number.
     pub attempts: u32,
     /// Fingerprint of the reason and details last recorded, so that a repeated answer adds no second note.
     pub noted: Option<[u8; 8]>,
-    /// Room that its notes take, in bytes; see [`NOTES_LIMIT`].
+    /// Room that its notes and its replays take, in bytes; see [`NOTES_LIMIT`].
     pub noted_bytes: u32,
     /// The message that is waiting to reach the party, if any.
     pub message: Option<Outgoing>,
@@ -206,6 +209,7 @@ impl Offer {
             round,
             state: OfferState::Pending,
             created_at: now,
+            changed_at: None,
             told: false,
             attempts: 0,
             noted: None,

@@ -16,28 +16,34 @@ use crate::{
     user::{User, UserPatch},
 };
 
+mod changes;
 mod contacts;
 mod dead_letters;
 mod endpoint_tests;
 mod health;
+mod history;
 pub mod identity;
 mod notices;
 mod parties;
 mod past;
 mod push;
+mod replays;
 mod sign_ups;
 mod store;
 mod system;
 
 pub use self::{
+    changes::{ChangeFeed, Changes},
     contacts::Contacts,
     dead_letters::{DeadLetterQuery, DeadLetters},
     endpoint_tests::EndpointTests,
     health::EndpointHealth,
+    history::{NoPlace, OfferHistory, OfferPlace, OfferRecord},
     notices::{Notice, NoticeError, Notices, Recipient},
     parties::PartyStore,
     past::{PastRequests, Window},
     push::{Push, PushReport},
+    replays::ReplayJobs,
     sign_ups::SignUps,
     store::Store,
     system::{Clock, Randomness},

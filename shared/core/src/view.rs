@@ -5,6 +5,7 @@
 //! they stand, not who won, not whether the user was told (DESIGN section 4, invariant 7). An operator sees
 //! everything.
 
+mod deliveries;
 mod timeline;
 
 use std::collections::HashMap;
@@ -24,7 +25,10 @@ use crate::{
     request::{Head, Routed},
 };
 
-pub use timeline::Entry;
+pub use self::{
+    deliveries::{DeliveryView, delivery},
+    timeline::{ChangeView, Entry, change},
+};
 
 /// Who is looking.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
 
-pub use environment::Environment;
+pub use self::{environment::Environment, replay::ReplayId};
 
 /// Why a text is not an identifier of the kind that was asked for.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -46,6 +46,9 @@ macro_rules! text_on_the_wire {
         }
     };
 }
+
+// After the macro, which it uses.
+mod replay;
 
 /// Id of a fulfilment request: `req_` and a UUID.
 ///

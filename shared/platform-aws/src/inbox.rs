@@ -205,7 +205,8 @@ impl Command for Lease {
             return Ok(Decision::unchanged(None));
         }
         let change = self.inner.decide(state)?.change;
-        let reply = change.offers.first().cloned();
+        let at = Some(self.inner.at);
+        let reply = change.offers.first().map(|offer| Offer { changed_at: at, ..offer.clone() });
         Ok(Decision { change, reply })
     }
 }

@@ -5,6 +5,7 @@
 //! comes second reads and decides again. Journal rows are written in the same transaction, marked as unpublished,
 //! and [`outbox`] puts them on the bus.
 
+mod changes;
 mod contacts;
 mod dead_letters;
 mod endpoint_tests;
@@ -17,6 +18,7 @@ pub mod notices;
 pub mod outbox;
 mod parties;
 pub mod registry;
+mod replays;
 mod requests;
 pub mod sealer;
 mod sign_ups;

@@ -1,5 +1,6 @@
 //! The request store: a command decides on what was read, and is asked again when somebody else was first.
 
+mod history;
 pub(crate) mod journal;
 mod load;
 mod past;
@@ -18,7 +19,7 @@ use marketplace_core::{
 
 pub(crate) use self::read::next_cursor;
 use self::{load::load, write::writes};
-use crate::{Aws, idempotency, table::TableError};
+use crate::{Aws, changes::WRITTEN_WITHIN, idempotency, table::TableError};
 
 impl RequestStore for Aws {
     /// Urgency makes no difference here: nobody queues, and what DynamoDB cannot take now is tried again a dozen times
@@ -97,7 +98,7 @@ impl Aws {
         if writes.parts.is_empty() {
             return Ok(Ok(reply));
         }
-        match self.table.write(writes.parts).await {
+        match self.table.write_within(writes.parts, WRITTEN_WITHIN).await {
             Err(error) if writes.notice.is_some_and(|notice| error.refused(notice)) => Ok(Ok(reply)),
             written => written.map(|()| Ok(reply)),
         }

@@ -19,6 +19,7 @@ use aws_sdk_dynamodb::{
 };
 use futures::{TryFutureExt as _, future::try_join_all};
 use marketplace_core::ports::Randomness;
+use tokio::time::Instant;
 
 use self::error::classified;
 pub use self::{
@@ -113,13 +114,21 @@ impl Table {
     where
         F: Future<Output = Result<T, TableError>>,
     {
-        let mut patience = self.patience();
+        self.patiently_within(Duration::MAX, call).await
+    }
+
+    /// The same, no later than this from now.
+    async fn patiently_within<T, F>(&self, time: Duration, call: impl Fn() -> F) -> Result<T, TableError>
+    where
+        F: Future<Output = Result<T, TableError>>,
+    {
+        let (begun, mut patience) = (Instant::now(), self.patience());
         loop {
             let error = match call().await {
                 Err(error @ TableError::Busy(_)) => error,
                 answer => return answer,
             };
-            if !patience.again().await {
+            if !patience.again().await || begun.elapsed() > time {
                 return Err(error);
             }
         }

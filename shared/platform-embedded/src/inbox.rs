@@ -2,18 +2,23 @@
 
 use std::time::Duration;
 
-use event_schema::id::{DeliveryId, Environment, PartyId};
+use event_schema::{
+    id::{DeliveryId, Environment, PartyId},
+    words::MessageType,
+};
 use jiff::Timestamp;
 use marketplace_core::{
+    fact::{Fact, JournalEntry},
     offer::{INBOX_LIFETIME, Offer},
     ports::{Inbox, LeasedOffer, Page, PageQuery, StoreError, Urgency},
+    publish::Happened,
 };
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use crate::{
     Embedded,
-    requests::next_cursor,
+    requests::{next_cursor, write_journal},
     rows,
     writer::{Job, Transaction},
 };
@@ -103,9 +108,14 @@ impl Job for Lease {
             let Some(message) = offer.message.as_mut() else {
                 continue;
             };
+            let read = (!message.leased).then_some(message.kind);
             message.lease(self.until);
             offer.told = true;
-            rows::write_offer(transaction.connection, &offer)?;
+            offer.changed_at = Some(self.now);
+            if let Some(kind) = read {
+                self.tell(transaction, &offer, kind)?;
+            }
+            rows::write_offer(transaction.connection, &offer, self.now)?;
             // What this commit was about to push is leased now.
             transaction.effects.due.remove(&offer.delivery_id);
             if let Some(detail) = transaction.body(offer.delivery_id.request())? {
@@ -123,6 +133,18 @@ impl Job for Lease {
 }
 
 impl Lease {
+    /// That the party has read a message.
+    fn tell(&self, transaction: &mut Transaction<'_>, offer: &Offer, kind: MessageType) -> rusqlite::Result<()> {
+        let entry = JournalEntry {
+            sequence: transaction.next_sequence(),
+            request: Some(offer.delivery_id.request()),
+            at: self.now,
+            cause: None,
+            fact: Fact::leased(offer, kind),
+        };
+        write_journal(transaction, Happened { entry, request: None, detail: None })
+    }
+
     fn available(&self, transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Offer>> {
         let select = format!(
             "SELECT {} FROM offers WHERE party = ?1 AND environment = ?2 AND available_at <= ?3 ORDER BY available_at",

@@ -6,6 +6,7 @@
 pub mod alarms;
 mod backup;
 pub mod bus;
+mod changes;
 mod checkpoint;
 mod contacts;
 mod dead_letters;
@@ -20,6 +21,7 @@ pub mod notices;
 mod parties;
 pub mod push;
 mod readers;
+mod replays;
 mod requests;
 mod reseal;
 pub mod retention;
@@ -118,6 +120,7 @@ impl Embedded {
             queues: Queues::default(),
             waiters: Waiters::default(),
             alarm: Alarm::default(),
+            replay_started: tokio::sync::Notify::new(),
             running: Mutex::default(),
             tests: Mutex::default(),
             sign_ups: sign_ups::Turns::default(),

@@ -1,5 +1,6 @@
 //! The request store: a command decides on the writer's thread, so it never conflicts, and commits with others.
 
+mod history;
 mod past;
 mod read;
 
@@ -147,10 +148,15 @@ fn write<C: Command>(
     for fact in change.facts {
         let sequence = transaction.next_sequence();
         let entry = JournalEntry { sequence, request: Some(request), at, cause: change.cause, fact };
-        rows::write_journal(transaction.connection, &entry)?;
-        let happened = Happened { entry, request: about.clone(), detail: change.body.clone() };
-        transaction.effects.happened.push(happened);
+        write_journal(transaction, Happened { entry, request: about.clone(), detail: change.body.clone() })?;
     }
+    Ok(())
+}
+
+/// Appends a row that has its place already.
+pub(crate) fn write_journal(transaction: &mut Transaction<'_>, happened: Happened) -> rusqlite::Result<()> {
+    rows::write_journal(transaction.connection, &happened.entry)?;
+    transaction.effects.happened.push(happened);
     Ok(())
 }
 
@@ -177,7 +183,7 @@ fn write_offer(
     attempt: &Option<(DeliveryId, marketplace_core::offer::Attempt)>,
     at: jiff::Timestamp,
 ) -> rusqlite::Result<()> {
-    rows::write_offer(transaction.connection, &offer)?;
+    rows::write_offer(transaction.connection, &offer, at)?;
     if let Some(deadline) = &offer.deadline {
         let alarm = rows::micros(deadline.next());
         transaction.effects.alarm = Some(transaction.effects.alarm.map_or(alarm, |earlier| earlier.min(alarm)));

@@ -93,6 +93,7 @@ pub async fn sweep(store: &Embedded, now: Timestamp, retention: Retention) -> Re
         ("sign_up_tokens", "hash"),
         ("texts", "counted"),
         ("contacts_told", "party, sequence"),
+        ("replays", "id"),
     ];
     for (table, key) in expiring {
         let delete = move |transaction: &Transaction<'_>| remove_expired(transaction, table, key, now_us);

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::error::OpenError;
 
 /// Each step takes the file from one version to the next. A released step never changes; new ones are appended.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -14,6 +14,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
     include_str!("schema/8.sql"),
+    include_str!("schema/9.sql"),
 ];
 
 /// Brings the file to the newest version.
@@ -116,8 +117,12 @@ mod tests {
              ORDER BY id DESC LIMIT 1",
             "SELECT sequence FROM journal WHERE request = x'00' ORDER BY sequence",
             "SELECT sequence FROM journal WHERE sequence > 1 ORDER BY sequence LIMIT 1",
+            "SELECT sequence FROM journal WHERE party = 'a' AND environment = 0 AND sequence > 1 ORDER BY sequence LIMIT 1",
+            "SELECT id FROM replays WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
             "SELECT id FROM offers WHERE party = 'a' AND environment = 0 AND available_at IS NOT NULL \
              AND (available_at, id) > (1, x'00') ORDER BY available_at, id LIMIT 1",
+            "SELECT id FROM offers WHERE party = 'a' AND environment = 0 AND created_at >= 0 AND created_at <= 1 \
+             AND (created_at, id) < (1, x'00') ORDER BY created_at DESC, id DESC LIMIT 1",
             "SELECT key_id FROM api_keys WHERE party = 'a'",
             "SELECT key_id FROM api_keys WHERE hash = x'01'",
             "SELECT id FROM offers WHERE alarm_at <= 1 ORDER BY alarm_at LIMIT 1",

@@ -28,7 +28,7 @@ impl UserStore for Embedded {
         confirmation: [u8; 32],
         remember: Option<Remember<()>>,
     ) -> Result<(), StoreError> {
-        self.write_user(Urgency::Caller, move |transaction| {
+        self.write_or_refuse(Urgency::Caller, move |transaction| {
             let taken =
                 transaction.connection.prepare_cached("SELECT 1 FROM users WHERE email = ?1")?.exists([&user.email])?;
             if taken {
@@ -57,7 +57,7 @@ impl UserStore for Embedded {
 
     async fn patch_user(&self, id: &UserId, patch: UserPatch) -> Result<User, StoreError> {
         let id = id.clone();
-        self.write_user(Urgency::Caller, move |transaction| {
+        self.write_or_refuse(Urgency::Caller, move |transaction| {
             let Some(user) = read(transaction.connection, "id", id.as_str())? else {
                 return Ok(Err(Refusal::NotFound));
             };
@@ -69,7 +69,7 @@ impl UserStore for Embedded {
     }
 
     async fn keep_phone_token(&self, token: PhoneToken) -> Result<Texting, StoreError> {
-        self.write_user(Urgency::Caller, move |transaction| {
+        self.write_or_refuse(Urgency::Caller, move |transaction| {
             let (connection, subjects) = (transaction.connection, token.counted());
             let mut counted = [read_texts(connection, &subjects[0])?, read_texts(connection, &subjects[1])?];
             let texting = Texts::count(&mut counted, token.at);
@@ -85,7 +85,7 @@ impl UserStore for Embedded {
     }
 
     async fn confirm_user(&self, token: [u8; 32], at: Timestamp) -> Result<(), StoreError> {
-        self.write_user(Urgency::Caller, move |transaction| {
+        self.write_or_refuse(Urgency::Caller, move |transaction| {
             let Some(confirmation) = read_confirmation(transaction.connection, &token)? else {
                 return Ok(Err(Refusal::NotFound));
             };
@@ -102,24 +102,25 @@ impl UserStore for Embedded {
 }
 
 impl Embedded {
-    async fn write_user<T, F>(&self, urgency: Urgency, write: F) -> Result<T, StoreError>
+    /// Writes, or refuses and writes nothing.
+    pub(crate) async fn write_or_refuse<T, F>(&self, urgency: Urgency, write: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnMut(&mut Transaction<'_>) -> rusqlite::Result<Result<T, Refusal>> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        self.writer.queue(Box::new(WriteUser { write, decided: None, answer }), urgency).await?;
+        self.writer.queue(Box::new(WriteOrRefuse { write, decided: None, answer }), urgency).await?;
         answered.await.map_err(|_| StoreError::Unavailable("the store is closed"))?
     }
 }
 
-struct WriteUser<T, F> {
+struct WriteOrRefuse<T, F> {
     write: F,
     decided: Option<Result<T, Refusal>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T, F> Job for WriteUser<T, F>
+impl<T, F> Job for WriteOrRefuse<T, F>
 where
     T: Send,
     F: FnMut(&mut Transaction<'_>) -> rusqlite::Result<Result<T, Refusal>> + Send,

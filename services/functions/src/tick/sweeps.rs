@@ -26,6 +26,9 @@ const GRACE: SignedDuration = SignedDuration::from_secs(30);
 /// Most offers of one inbox that expire in an hour.
 const MOST_EXPIRED: usize = 200;
 
+/// Rounds of replays in a minute: fifty offers of each party that has asked for one.
+const ROUNDS: usize = 10;
+
 /// Parties that are looked at at the same time.
 const AT_ONCE: usize = 16;
 
@@ -77,6 +80,16 @@ pub(crate) async fn ring(
         tracing::info!(party.id = %third_party, %environment, "rung for what is overdue");
         let ring = BacklogRing { third_party: third_party.clone(), environment, lease: None };
         deps.doorbell.ring(&[Ring::Backlog(ring)], Duration::ZERO).await?;
+    }
+    Ok(())
+}
+
+/// Goes on with parties' replays, for as long as a minute's worth.
+pub(super) async fn replays(deps: &Deps) -> Result<(), Failure> {
+    for _ in 0..ROUNDS {
+        if request_router::replay_some(&deps.store, deps.clock.now()).await? == 0 {
+            break;
+        }
     }
     Ok(())
 }

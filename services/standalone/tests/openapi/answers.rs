@@ -93,6 +93,7 @@ async fn every_operation_answers_as_described() {
     signing(&witness, &party).await;
     let user = people(&witness).await;
     pushes(&witness, &party, &user).await;
+    history(&witness, &party).await;
     inbox(&witness, &party, &user).await;
     cancelling(&witness, &user).await;
     back_tests(&witness, &party, &user).await;
@@ -276,6 +277,25 @@ async fn pushes(witness: &Witness, party: &Party, user: &User) {
     assert_eq!(replayed["count"], 1);
     witness.gateway.until_offer(&id, &party.id, "delivered").await;
     witness.get(witness.operator(), one, &[&id]).await;
+}
+
+/// What has been pushed is listed, sent again, and told.
+async fn history(witness: &Witness, party: &Party) {
+    let list = "/v1/me/deliveries";
+    let delivered = party.api.get(&format!("{list}?status=delivered,failed")).await;
+    let delivered = witness.check("get", list, &delivered, 200);
+    let id = text(&delivered["items"][0]["delivery_id"]);
+    witness.check("get", list, &party.api.get(&format!("{list}?status=lost")).await, 422);
+    let replayed = witness.post(&party.api, &format!("{list}/{{delivery_id}}/replay"), &[&id], json!({}), 202).await;
+    assert_eq!(replayed["status"], "delivered");
+    let selection = json!({ "since": "2026-01-01T00:00:00Z", "status": ["delivered"] });
+    let started = witness.post(&party.api, "/v1/me/replay", &[], selection, 202).await;
+    let dry_run = json!({ "since": "2026-01-01T00:00:00Z", "dry_run": true });
+    witness.post(&party.api, "/v1/me/replay", &[], dry_run, 200).await;
+    witness.post(&party.api, "/v1/me/replay", &[], json!({ "since": "2999-01-01T00:00:00Z" }), 422).await;
+    witness.get(&party.api, "/v1/me/replays/{replay_id}", &[&text(&started["replay_id"])]).await;
+    let changes = witness.get(&party.api, "/v1/me/changes", &[]).await;
+    assert!(changes["items"].as_array().is_some_and(|items| items.len() > 2), "{changes:#}");
 }
 
 /// A filter that is tried on what has been asked so far.

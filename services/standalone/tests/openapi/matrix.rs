@@ -45,6 +45,11 @@ POST   /v1/inbox/extend                           401  403      403   200   200 
 POST   /v1/inbox/release                          401  403      403   200   200       200       200      403     401     401
 
 GET    /v1/me                                     401  403      403   200   200       200       200      403     401     401
+GET    /v1/me/changes                             401  403      403   200   200       200       200      403     401     401
+GET    /v1/me/deliveries                          401  403      403   200   200       200       200      403     401     401
+POST   /v1/me/deliveries/{delivery_id}/replay     401  403      403   202   404       404       202      403     401     401
+POST   /v1/me/replay                              401  403      403   200   200       200       200      403     401     401
+GET    /v1/me/replays/{replay_id}                 401  403      403   200   404       404       200      403     401     401
 PUT    /v1/me/delivery                            401  403      403   200   200       200       403      403     401     401
 POST   /v1/me/delivery/rotate-secret              401  403      403   409   409       409       403      403     401     401
 POST   /v1/me/delivery/test                       401  403      403   409   409       409       403      403     401     401
@@ -106,6 +111,8 @@ struct World {
     delivery: String,
     /// Keys of the party's that are to be taken away, by itself and by the operator.
     spare_keys: [String; 2],
+    /// A replay of the party's.
+    replay: String,
 }
 
 impl World {
@@ -134,6 +141,9 @@ impl World {
         for spare in &mut spare_keys {
             *spare = text(&key(&party.api, "/v1/me/keys", json!({})).await["key_id"]);
         }
+        let again = json!({ "since": "2026-01-01T00:00:00Z" });
+        let again = party.api.post("/v1/me/replay", again).await.must_be(202);
+        let replay = text(&again["replay_id"]);
         let callers = vec![
             gateway.anyone.clone(),
             user.api.clone(),
@@ -150,7 +160,7 @@ impl World {
         let has_expired = async || (callers[8].get("/v1/me").await.status == 401).then_some(());
         eventually("the key has expired", has_expired).await;
         let user = json!({ "id": user.id, "email": user.email, "password": user.password });
-        Self { gateway, callers, user, request, cancelled, delivery, spare_keys }
+        Self { gateway, callers, user, request, cancelled, delivery, spare_keys, replay }
     }
 
     /// The operation's path with ids of this world.
@@ -164,7 +174,8 @@ impl World {
             _ => self.user["id"].as_str().expect("an id"),
         };
         let key = &self.spare_keys[usize::from(!operation.path.starts_with("/v1/me"))];
-        operation.path.replace("{id}", id).replace("{delivery_id}", &self.delivery).replace("{key_id}", key)
+        let path = operation.path.replace("{id}", id).replace("{delivery_id}", &self.delivery);
+        path.replace("{key_id}", key).replace("{replay_id}", &self.replay)
     }
 
     /// A body that the operation takes: its first example, unless something has to be of this world.

@@ -83,9 +83,11 @@ impl UseInbox {
         let message = offer.message.as_mut()?;
         match self.action {
             InboxAction::Lease(until) if message.available_at <= self.at => {
+                let (first, kind) = (!message.leased, message.kind);
                 message.lease(until);
                 offer.told = true;
-                Some(vec![])
+                // Once for each message: a party could lease and give back without end.
+                Some(first.then(|| Fact::leased(offer, kind)).into_iter().collect())
             }
             InboxAction::Extend(until) if message.is_leased(self.at) => {
                 message.lease(until);

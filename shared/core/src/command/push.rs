@@ -150,7 +150,7 @@ impl RecordAttempt {
             }
             Disposition::RetryAt(at) | Disposition::Wait(at) => {
                 self.put_off(message, *at);
-                None
+                Some(self.in_vain(offer))
             }
             Disposition::Hold => Some(Fact::MessageHeld {
                 delivery_id: offer.delivery_id,
@@ -178,6 +178,18 @@ impl RecordAttempt {
         }
         if message.dead.is_none() {
             message.next_attempt_at = Some(leased_until.map_or(due, |until| until.max(due)));
+        }
+    }
+
+    fn in_vain(&self, offer: &Offer) -> Fact {
+        Fact::MessageAttempted {
+            delivery_id: offer.delivery_id,
+            third_party: offer.party.clone(),
+            environment: offer.environment,
+            message: self.attempt.message,
+            outcome: self.attempt.outcome.clone(),
+            status_code: self.attempt.status_code,
+            attempts: offer.attempts,
         }
     }
 

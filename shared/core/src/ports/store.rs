@@ -1,14 +1,17 @@
 //! All of a platform's store together.
 
 use super::{
-    Contacts, DeadLetters, EndpointHealth, EndpointTests, IdempotencyStore, Inbox, PartyStore, PastRequests,
-    RequestStore, SignUps, UserStore,
+    ChangeFeed, Contacts, DeadLetters, EndpointHealth, EndpointTests, IdempotencyStore, Inbox, OfferHistory,
+    PartyStore, PastRequests, ReplayJobs, RequestStore, SignUps, UserStore,
 };
 
 /// Everything that the services need of a platform's store.
 pub trait Store:
     RequestStore
     + PastRequests
+    + OfferHistory
+    + ChangeFeed
+    + ReplayJobs
     + Inbox
     + DeadLetters
     + PartyStore
@@ -24,6 +27,9 @@ pub trait Store:
 impl<S> Store for S where
     S: RequestStore
         + PastRequests
+        + OfferHistory
+        + ChangeFeed
+        + ReplayJobs
         + Inbox
         + DeadLetters
         + PartyStore

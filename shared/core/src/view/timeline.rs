@@ -2,7 +2,7 @@
 
 use event_schema::{
     delivery_result::Via,
-    id::{DeliveryId, PartyId},
+    id::{DeliveryId, Environment, PartyId, RequestId},
     words::{AnswerStatus, MessageType},
 };
 use jiff::Timestamp;
@@ -36,6 +36,11 @@ pub struct Entry<'a> {
     via: Option<Via>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u32>,
+    /// What came of an attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_code: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     told: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,17 +79,43 @@ pub(super) fn entry<'a>(journal: &'a JournalEntry, reader: Reader<'_>) -> Option
     })
 }
 
+/// Something that happened to one of a party's offers, as the party sees it.
+#[derive(Debug, Serialize)]
+pub struct ChangeView<'a> {
+    request_id: RequestId,
+    #[serde(flatten)]
+    entry: Entry<'a>,
+}
+
+/// An item of the feed of this party in this environment; none when it is not for it.
+#[must_use]
+pub fn change<'a>(journal: &'a JournalEntry, party: &PartyId, environment: Environment) -> Option<ChangeView<'a>> {
+    let request_id = journal.request?;
+    journal.fact.of_an_offer_to()?;
+    Some(ChangeView { request_id, entry: entry(journal, Reader::Party(party, environment))? })
+}
+
 fn is_for(fact: &Fact, reader: Reader<'_>) -> bool {
     let (party, environment) = match reader {
         Reader::Operator => return true,
-        // That a party has paused itself, and what it is told, is between it and the marketplace.
-        Reader::User => return !matches!(fact, Fact::MessageHeld { .. } | Fact::MessageMade { .. }),
+        Reader::User => return !is_between_party_and_marketplace(fact),
         Reader::Party(party, environment) => (party, environment),
     };
     match fact.concerns() {
         Some((concerned, in_environment)) => concerned == party && in_environment == Some(environment),
         None => matches!(fact, Fact::RequestCreated | Fact::RequestCancelled),
     }
+}
+
+/// That a party has paused itself, what it is told, and what it took until it had it.
+fn is_between_party_and_marketplace(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::MessageHeld { .. }
+            | Fact::MessageMade { .. }
+            | Fact::MessageAttempted { .. }
+            | Fact::MessageLeased { .. }
+    )
 }
 
 /// Everything that there is to know.
@@ -117,6 +148,8 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::OfferAnswered { .. } => "offer.answered",
         Fact::OfferReleased { .. } => "offer.released",
         Fact::OfferNoted { .. } => "offer.noted",
+        Fact::MessageAttempted { .. } => "message.attempted",
+        Fact::MessageLeased { .. } => "message.leased",
         Fact::MessageDelivered { .. } => "message.delivered",
         Fact::MessageFailed { .. } => "message.failed",
         Fact::MessageHeld { .. } => "message.held",
@@ -136,6 +169,8 @@ fn delivery(fact: &Fact) -> Option<DeliveryId> {
         | Fact::OfferAnswered { delivery_id, .. }
         | Fact::OfferReleased { delivery_id, .. }
         | Fact::OfferNoted { delivery_id, .. }
+        | Fact::MessageAttempted { delivery_id, .. }
+        | Fact::MessageLeased { delivery_id, .. }
         | Fact::MessageDelivered { delivery_id, .. }
         | Fact::MessageFailed { delivery_id, .. }
         | Fact::MessageHeld { delivery_id, .. }
@@ -151,6 +186,8 @@ fn delivery(fact: &Fact) -> Option<DeliveryId> {
 fn message(fact: &Fact) -> Option<MessageType> {
     match fact {
         Fact::MessageMade { message, .. }
+        | Fact::MessageAttempted { message, .. }
+        | Fact::MessageLeased { message, .. }
         | Fact::MessageDelivered { message, .. }
         | Fact::MessageFailed { message, .. }
         | Fact::MessageHeld { message, .. }
@@ -177,6 +214,11 @@ impl<'a> Entry<'a> {
                 self.attempts = Some(*attempts);
             }
             Fact::MessageFailed { attempts, .. } => self.attempts = Some(*attempts),
+            Fact::MessageAttempted { outcome, status_code, attempts, .. } => {
+                self.outcome = Some(outcome);
+                self.status_code = *status_code;
+                self.attempts = Some(*attempts);
+            }
             _ => {}
         }
         self.reason = reason(fact);

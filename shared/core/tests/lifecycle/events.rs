@@ -145,6 +145,17 @@ fn facts() -> Vec<(Fact, Option<(EventKind, &'static str)>)> {
     all.push((answered(AnswerStatus::Accepted, true), from(EventKind::StatusUpdate, books)));
     let reminded = Fact::OfferReminded { delivery_id, third_party: party(), environment };
     let made = Fact::MessageMade { delivery_id, third_party: party(), environment, message: MessageType::OfferExpired };
+    let attempted = Fact::MessageAttempted {
+        delivery_id,
+        third_party: party(),
+        environment,
+        message,
+        outcome: "timeout".to_owned(),
+        status_code: None,
+        attempts: 1,
+    };
+    let leased = Fact::MessageLeased { delivery_id, third_party: party(), environment, message };
+    all.extend([attempted, leased].map(|fact| (fact, None)));
     all.extend([reminded, made].map(|fact| (fact, from(EventKind::Delivery, router))));
     all
 }

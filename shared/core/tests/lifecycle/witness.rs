@@ -114,9 +114,11 @@ impl Witness {
                 Fact::OfferReminded { delivery_id, .. } => format!("reminded {delivery_id}"),
                 Fact::MessageMade { delivery_id, message, .. } => format!("made {message} {delivery_id}"),
                 Fact::OfferAnswered { delivery_id, status, .. } => format!("{status} {delivery_id}"),
+                Fact::MessageLeased { delivery_id, message, .. } => format!("leased {message} {delivery_id}"),
                 Fact::MessageDelivered { delivery_id, message, .. } => format!("arrived {message} {delivery_id}"),
                 Fact::UserTold { channel, of } => format!("told {channel} {of}"),
                 Fact::OfferNoted { .. }
+                | Fact::MessageAttempted { .. }
                 | Fact::MessageFailed { .. }
                 | Fact::MessageHeld { .. }
                 | Fact::MessageReplayed { .. }

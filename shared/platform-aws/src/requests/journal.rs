@@ -9,6 +9,7 @@ use marketplace_core::{
 
 use super::rows::{indexed, request_pk};
 use crate::{
+    changes,
     item::{Item, ItemError, Key, number_text, shard, time_of_text, time_text},
     table::Index,
 };
@@ -47,7 +48,7 @@ pub(crate) fn next_sequence(now: Timestamp, builds_on: u64) -> u64 {
 }
 
 /// A journal row, to be written in the partition `pk`. It says whose request it is about, so that its event can be made
-/// without the head. If it becomes an event, it is found by [`Index::Unpublished`] until that is on the bus.
+/// without the head. If it is about an offer, its party finds it by [`Index::ByParty`]; if it becomes an event, it is found by [`Index::Unpublished`] until that is on the bus.
 pub(crate) fn item(pk: &str, entry: &JournalEntry, about: Option<&About>, now: Timestamp) -> Result<Item, ItemError> {
     let key = Key::new(pk, format!("{JOURNAL_PREFIX}{}", number_text(entry.sequence)));
     let mut item = Item::new(&key).number(SEQUENCE, entry.sequence).time(AT, entry.at);
@@ -59,6 +60,9 @@ pub(crate) fn item(pk: &str, entry: &JournalEntry, about: Option<&About>, now: T
     }
     if let Some(about) = about {
         item = item.text(USER, about.user_id.as_str()).text(ENVIRONMENT, about.environment.as_str());
+    }
+    if let Some((party, environment)) = entry.fact.of_an_offer_to() {
+        item = indexed(item, Index::ByParty, changes::pk(party, environment), changes::sk(now, entry));
     }
     if publish::kind(&entry.fact).is_some() {
         let place = format!("{}#{}", key.pk, key.sk);

@@ -45,13 +45,14 @@ pub(super) async fn request(table: &Table, id: RequestId, attempts: bool) -> Res
         return Ok(None);
     };
     let offers = values(oldest_first(offers));
-    let attempts = if attempts { attempts_at(table, &offers).await? } else { vec![] };
+    // An offer without attempts has none to be asked for.
+    let tried = offers.iter().filter(|offer| attempts && offer.attempts > 0).map(|offer| offer.delivery_id).collect();
+    let attempts = attempts_at(table, tried).await?;
     Ok(Some(RequestRecord { head, detail, offers, journal, attempts }))
 }
 
-async fn attempts_at(table: &Table, offers: &[Offer]) -> Result<Vec<(DeliveryId, Attempt)>, TableError> {
-    // An offer without attempts has none to be asked for.
-    let ids: Vec<_> = offers.iter().filter(|offer| offer.attempts > 0).map(|offer| offer.delivery_id).collect();
+/// The attempts at these offers, oldest first for each.
+pub(super) async fn attempts_at(table: &Table, ids: Vec<DeliveryId>) -> Result<Vec<(DeliveryId, Attempt)>, TableError> {
     let of_one = |id| async move {
         let items = table.all(&Query::partition(rows::attempts_pk(id), Range::All)).await?;
         items.iter().map(|item| Ok((id, item.get_document()?))).collect::<Result<Vec<_>, TableError>>()

@@ -1,7 +1,7 @@
 //! A request's rows: keys, what is in them, and the indexes that they are found by.
 
 use event_schema::id::{DeliveryId, Environment, PartyId, RequestId, UserId};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use marketplace_core::{
     offer::{Attempt, Offer},
     request::Head,
@@ -77,6 +77,16 @@ pub(crate) fn due_pk(party: &PartyId, environment: Environment) -> String {
     format!("DUE#{party}#{environment}")
 }
 
+/// The partition of what a party was offered in [`Index::ByParty`]. One for all days, as of an environment's requests.
+pub(super) fn history_pk(party: &PartyId, environment: Environment) -> String {
+    format!("O#{party}#{environment}")
+}
+
+/// An offer's place in it.
+pub(super) fn history_sk(created_at: Timestamp, id: DeliveryId) -> String {
+    format!("{}#{id}", time_text(created_at))
+}
+
 /// The partition of an environment's requests in [`Index::ByEnvironment`]. One for all days: it splits by the sort key
 /// as it grows, and takes a thousand requests a second.
 pub(super) fn environment_pk(environment: Environment) -> String {
@@ -123,12 +133,15 @@ pub(super) fn body_item(head: &Head, detail: &str, sequence: u64) -> Item {
     indexed(item, Index::ByEnvironment, environment_pk(head.environment), place)
 }
 
-/// An offer, to be written, where the indexes find its message.
+/// An offer, to be written, where the indexes find it and its message. Its place in its party's history never changes.
 pub(super) fn offer_item(offer: &Offer, revision: u64, last_sequence: u64) -> Result<Item, ItemError> {
     let id = offer.delivery_id.to_string();
     let at = |time| format!("{}#{id}", time_text(time));
     let mut item =
         Item::new(&offer_key(offer.delivery_id)).number(REVISION, revision).number(LAST_SEQUENCE, last_sequence);
+    let (history, place) =
+        (history_pk(&offer.party, offer.environment), history_sk(offer.created_at, offer.delivery_id));
+    item = indexed(item, Index::ByParty, history, place);
     if let Some(message) = &offer.message {
         let inbox = inbox_pk(&offer.party, offer.environment);
         item = indexed(item, Index::Inbox, inbox, at(message.available_at));

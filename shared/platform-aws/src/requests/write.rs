@@ -44,7 +44,7 @@ pub(super) fn writes<C: Command>(
     let first = journal::next_sequence(now, loaded.last_sequence().max(change.cause.unwrap_or(0)));
     // A change that tells nothing takes no sequence.
     let last = (first..).zip(&change.facts).last().map_or(loaded.last_sequence(), |(sequence, _)| sequence);
-    write_state(&mut writes, loaded, &change, last)?;
+    write_state(&mut writes, loaded, &change, last, command.at())?;
     if let (Some(head), Some(detail)) = (&change.head, &change.body) {
         writes.push(Write::insert(rows::body_item(head, detail, first)));
     }
@@ -74,7 +74,13 @@ fn is_handed_over(fact: &Fact, written: &[Offer], loaded: &Loaded) -> bool {
 
 /// The head, the offers and the attempt. A head that was only read is a part of the condition, so that no
 /// answer is accepted past a winner or a cancellation.
-fn write_state(writes: &mut Writes, loaded: &Loaded, change: &Change, last_sequence: u64) -> Result<(), ItemError> {
+fn write_state(
+    writes: &mut Writes,
+    loaded: &Loaded,
+    change: &Change,
+    last_sequence: u64,
+    at: Timestamp,
+) -> Result<(), ItemError> {
     let read = loaded.head.as_ref().map(|head| head.revision);
     match &change.head {
         Some(head) => writes.push(unchanged(read, |next| rows::head_item(head, next, last_sequence))?),
@@ -89,6 +95,7 @@ fn write_state(writes: &mut Writes, loaded: &Loaded, change: &Change, last_seque
     }
     for offer in &change.offers {
         let read = loaded.revision_of(offer.delivery_id);
+        let offer = &Offer { changed_at: Some(at), ..offer.clone() };
         writes.push(unchanged(read, |next| rows::offer_item(offer, next, last_sequence))?);
         if let Some((_, attempt)) = change.attempt.as_ref().filter(|(delivery, _)| *delivery == offer.delivery_id) {
             writes.push(Write::put(rows::attempt_item(offer.delivery_id, offer.attempts, attempt)?));

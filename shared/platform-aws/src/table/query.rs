@@ -23,12 +23,22 @@ pub enum Index {
     ByEnvironment,
     /// Offers that run against a clock, by when something is due next.
     Alarms,
+    /// What a party was offered in one environment, by when.
+    ByParty,
 }
 
 impl Index {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::ByUser, Self::Inbox, Self::Due, Self::Dead, Self::Unpublished, Self::ByEnvironment, Self::Alarms];
+    pub const ALL: [Self; 8] = [
+        Self::ByUser,
+        Self::Inbox,
+        Self::Due,
+        Self::Dead,
+        Self::Unpublished,
+        Self::ByEnvironment,
+        Self::Alarms,
+        Self::ByParty,
+    ];
 
     /// Its name.
     #[must_use]
@@ -41,6 +51,7 @@ impl Index {
             Self::Unpublished => "unpublished",
             Self::ByEnvironment => "by_environment",
             Self::Alarms => "alarms",
+            Self::ByParty => "by_party",
         }
     }
 
@@ -55,6 +66,7 @@ impl Index {
             Self::Unpublished => "unpub_pk",
             Self::ByEnvironment => "env_pk",
             Self::Alarms => "alarm_pk",
+            Self::ByParty => "party_pk",
         }
     }
 
@@ -69,6 +81,7 @@ impl Index {
             Self::Unpublished => "unpub_sk",
             Self::ByEnvironment => "env_sk",
             Self::Alarms => "alarm_sk",
+            Self::ByParty => "party_sk",
         }
     }
 }

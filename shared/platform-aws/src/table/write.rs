@@ -1,5 +1,7 @@
 //! Writes: one or several rows with conditions, all or nothing.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::{
     primitives::Blob,
     types::{AttributeValue, ConditionCheck, Delete, Put, ReturnValue, TransactWriteItem},
@@ -163,6 +165,14 @@ impl Table {
     /// written. [`TableError::Busy`] when no answer came for as long as it was asked for: whether it was written is
     /// unknown.
     pub async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        self.write_within(writes, Duration::MAX).await
+    }
+
+    /// The same, never asked for again later than this from now.
+    ///
+    /// # Errors
+    /// Those of [`Table::write`].
+    pub async fn write_within(&self, writes: Vec<Write>, time: Duration) -> Result<(), TableError> {
         let parts = writes.into_iter().map(|write| write.in_transaction(&self.name));
         let parts: Vec<_> = parts.collect::<Result<_, _>>()?;
         let token = self.token();
@@ -170,7 +180,7 @@ impl Table {
             let write = self.client.transact_write_items().set_transact_items(Some(parts.clone()));
             write.client_request_token(&token).send().map_err(classified_transaction)
         };
-        self.patiently(write).await.map(|_| ())
+        self.patiently_within(time, write).await.map(|_| ())
     }
 
     /// Writes one row by itself, which costs half as much. When an answer is lost and it is asked for again, its own

@@ -1,6 +1,7 @@
 //! Offers, the messages on their way, and the attempts made: rows to values and back.
 
 use event_schema::id::{DeliveryId, Environment, PartyId, RequestId};
+use jiff::Timestamp;
 use marketplace_core::{
     lifecycle::OfferState,
     offer::{Attempt, DeadLetter, Deadline, Offer, Outgoing},
@@ -11,8 +12,8 @@ use super::{MESSAGES, micros, optional_time, parse, pick, time};
 
 /// The columns of [`offer`].
 pub(crate) const OFFER: &str = "id, party, environment, round, state, created_at, told, attempts, noted, message, \
-     message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, dead_reason, noted_bytes, vacant, alarm_at, \
-     expire_at";
+     message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, \
+     dead_reason, noted_bytes, vacant, alarm_at, expire_at, changed_at";
 
 /// An offer.
 pub(crate) fn offer(row: &Row<'_>) -> Result<Offer> {
@@ -23,6 +24,7 @@ pub(crate) fn offer(row: &Row<'_>) -> Result<Offer> {
         round: row.get(3)?,
         state: pick(row, 4, &OfferState::ALL)?,
         created_at: time(5, row.get(5)?)?,
+        changed_at: optional_time(row, 22)?,
         told: row.get(6)?,
         attempts: row.get(7)?,
         noted: row.get(8)?,
@@ -74,17 +76,18 @@ pub(crate) fn offers_of(request: RequestId) -> ([u8; 26], [u8; 26]) {
     (DeliveryId::new(request, [0; 10]).0, DeliveryId::new(request, [0xff; 10]).0)
 }
 
-/// Inserts or replaces an offer.
-pub(crate) fn write_offer(connection: &Connection, offer: &Offer) -> Result<()> {
+/// Inserts or replaces an offer, at this time.
+pub(crate) fn write_offer(connection: &Connection, offer: &Offer, at: Timestamp) -> Result<()> {
     const WRITE: &str = "INSERT INTO offers (id, party, environment, round, state, created_at, told, attempts, noted, \
          message, message_at, message_attempts, first_attempt_at, next_attempt_at, available_at, leased, dead_at, \
-         dead_reason, noted_bytes, vacant, alarm_at, expire_at) VALUES (:id, :party, :environment, :round, :state, :created_at, :told, :attempts, :noted, \
-         :message, :message_at, :message_attempts, :first_attempt_at, :next_attempt_at, :available_at, :leased, \
-         :dead_at, :dead_reason, :noted_bytes, :vacant, :alarm_at, :expire_at) ON CONFLICT (id) DO UPDATE SET state = :state, told = :told, attempts = :attempts, \
+         dead_reason, noted_bytes, vacant, alarm_at, expire_at, changed_at) VALUES (:id, :party, :environment, :round, \
+         :state, :created_at, :told, :attempts, :noted, :message, :message_at, :message_attempts, :first_attempt_at, \
+         :next_attempt_at, :available_at, :leased, :dead_at, :dead_reason, :noted_bytes, :vacant, :alarm_at, \
+         :expire_at, :changed_at) ON CONFLICT (id) DO UPDATE SET state = :state, told = :told, attempts = :attempts, \
          noted = :noted, message = :message, message_at = :message_at, message_attempts = :message_attempts, \
          first_attempt_at = :first_attempt_at, next_attempt_at = :next_attempt_at, available_at = :available_at, \
          leased = :leased, dead_at = :dead_at, dead_reason = :dead_reason, noted_bytes = :noted_bytes, \
-         vacant = :vacant, alarm_at = :alarm_at, expire_at = :expire_at";
+         vacant = :vacant, alarm_at = :alarm_at, expire_at = :expire_at, changed_at = :changed_at";
     let message = offer.message.as_ref();
     let dead = message.and_then(|message| message.dead.as_ref());
     connection.prepare_cached(WRITE)?.execute(named_params! {
@@ -110,6 +113,7 @@ pub(crate) fn write_offer(connection: &Connection, offer: &Offer) -> Result<()> 
         ":vacant": offer.vacant,
         ":alarm_at": offer.deadline.map(|deadline| micros(deadline.next())),
         ":expire_at": offer.deadline.map(|deadline| micros(deadline.expire_at)),
+        ":changed_at": micros(at),
     })?;
     Ok(())
 }
@@ -136,7 +140,18 @@ pub(crate) fn write_attempt(connection: &Connection, id: DeliveryId, number: u32
 
 /// Reads all attempts of a request's offers, oldest first.
 pub(crate) fn read_attempts(connection: &Connection, request: RequestId) -> Result<Vec<(DeliveryId, Attempt)>> {
-    let (first, last) = offers_of(request);
+    read_attempts_between(connection, offers_of(request))
+}
+
+/// Reads the attempts of one offer, oldest first.
+pub(crate) fn read_attempts_at(connection: &Connection, id: DeliveryId) -> Result<Vec<(DeliveryId, Attempt)>> {
+    read_attempts_between(connection, (id.0, id.0))
+}
+
+fn read_attempts_between(
+    connection: &Connection,
+    (first, last): ([u8; 26], [u8; 26]),
+) -> Result<Vec<(DeliveryId, Attempt)>> {
     let mut statement = connection.prepare_cached(
         "SELECT offer, at, message, outcome, status_code, latency_us, answer FROM attempts \
          WHERE offer BETWEEN ?1 AND ?2 ORDER BY offer, number",

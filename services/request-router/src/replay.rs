@@ -1,0 +1,63 @@
+//! Parties' replays: a step of each that runs, so that none waits for another's end.
+
+use event_schema::id::DeliveryId;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+use marketplace_core::{
+    command::replay::ReplayOwn,
+    ports::{PageQuery, Store, StoreError, Urgency},
+    replay::{ReplayJob, Step},
+};
+
+/// Most jobs that have a turn in one round.
+const JOBS: usize = 20;
+
+/// Offers that are looked at in one step.
+const STEP: usize = 50;
+
+/// Offers that are sent again at the same time.
+const AT_ONCE: usize = 10;
+
+/// Takes a step of each job that runs; answers how many still run. A step that is cut short is taken again: what it has
+/// sent is on its way, and is not sent twice.
+///
+/// # Errors
+/// The store could not be read or written; what was done stays done.
+pub async fn replay_some<S: Store>(store: &S, now: Timestamp) -> Result<usize, StoreError> {
+    let mut running = 0;
+    for job in store.running_replays(JOBS).await? {
+        running += usize::from(take_step(store, &job, now).await?);
+    }
+    Ok(running)
+}
+
+/// Whether there may be more to do.
+async fn take_step<S: Store>(store: &S, job: &ReplayJob, now: Timestamp) -> Result<bool, StoreError> {
+    let page = PageQuery { cursor: job.progress.cursor.clone(), limit: STEP };
+    let found = store.offers_to(&job.party, job.environment, job.selection.window(), page).await?;
+    let chosen = found.items.iter().filter(|record| job.selection.chooses(record, now));
+    let sending: Vec<_> = chosen.map(|record| send(store, job, record.offer.delivery_id, now)).collect();
+    let sent: Vec<bool> = stream::iter(sending).buffer_unordered(AT_ONCE).try_collect().await?;
+    let count = |wanted: bool| -> u64 { sent.iter().map(|sent| u64::from(*sent == wanted)).sum() };
+    let step = Step { replayed: count(true), refused: count(false) };
+    let after = job.after(step, found.next_cursor, now);
+    let running = after.is_running();
+    // Whoever took the same step before has gone on from it.
+    Ok(!store.keep_replay(job, after).await? || running)
+}
+
+/// Whether an offer is on its way again; the rules may say no.
+async fn send<S: Store>(
+    store: &S,
+    job: &ReplayJob,
+    delivery_id: DeliveryId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let (party, environment) = (job.party.clone(), job.environment);
+    let command = ReplayOwn { delivery_id, party, environment, at: now };
+    match store.apply(command, Urgency::Ours, None).await {
+        Ok(_) => Ok(true),
+        Err(StoreError::Refused(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
