@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
-    Party, PartyServer, Reply,
+    Party, PartyServer, Reply, eventually,
     market::{delivery_of, text},
 };
 
@@ -106,6 +106,43 @@ async fn a_mapping_that_would_leave_a_party_without_an_answer_is_refused() {
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{mapping}");
         }
         assert_eq!(shop.api.get("/v1/me").await.must_be(200)["mapping"], order_system());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mapping_is_tried_on_past_offers_before_it_is_set() {
+    in_both_modes(async |market| {
+        let (shop, other) = (market.join("shop").await, market.join("other").await);
+        let preview = async |party: &Party, samples: u8| {
+            let trial = json!({ "mapping": order_system(), "samples": samples });
+            party.api.post("/v1/me/mapping/preview", trial).await.must_be(200)["samples"].as_array().unwrap().clone()
+        };
+        assert_eq!(preview(&shop, 10).await, [json!({}); 0]);
+        shop.wants_everything().await;
+        let user = market.register().await;
+        let mut placed = vec![];
+        for amount in [1, 2, 3] {
+            let id = user.place(json!({ "amount": amount })).await;
+            placed.push((delivery_of(&market.routed(&id).await, "shop"), id));
+        }
+        // What lists answer may be a little behind.
+        let samples =
+            eventually("three samples", async || Some(preview(&shop, 10).await).filter(|samples| samples.len() == 3))
+                .await;
+        for (sample, (amount, (delivery, id))) in samples.iter().zip(placed.iter().enumerate().rev()) {
+            let message = json!({
+                "event": "offer.created",
+                "order": { "reference": delivery, "price": amount + 1, "kind": "other" },
+                "version": 2,
+            });
+            let expected = json!({ "delivery_id": delivery, "request_id": id, "message": message, "missing": [] });
+            assert_eq!(*sample, expected);
+        }
+        assert_eq!(preview(&shop, 2).await, samples[..2]);
+        // Others see nothing of it, and it has set nothing.
+        assert_eq!(preview(&other, 10).await, [json!({}); 0]);
+        assert_eq!(shop.api.get("/v1/me").await.must_be(200).get("mapping"), None);
     })
     .await;
 }

@@ -12,6 +12,7 @@ pub mod endpoint_tests;
 mod health;
 mod jwks;
 mod keys;
+mod mappings;
 mod me;
 mod pattern_field;
 mod pauses;
@@ -69,6 +70,7 @@ pub fn routes<S: Store>(deps: Deps<S>) -> Router {
         .merge(deliveries::routes())
         .merge(health::routes())
         .merge(keys::routes())
+        .merge(mappings::routes())
         .merge(me::routes())
         .merge(pauses::routes())
         .merge(replays::routes())

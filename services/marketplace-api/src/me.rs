@@ -40,7 +40,6 @@ pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
         .route("/v1/me", get(read::<S>))
         .route("/v1/me/filter", put(set_filter::<S>))
         .route("/v1/me/delivery", put(set_delivery::<S>))
-        .route("/v1/me/mapping", put(set_mapping::<S>))
 }
 
 /// A party as it sees itself through one of its keys.
@@ -133,29 +132,12 @@ async fn set_delivery<S: Store>(
     Ok(reply::json(StatusCode::OK, &answer))
 }
 
-/// `{"mapping": null}` is a setting, and `{}` a mistake.
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct NewMapping {
-    #[serde(deserialize_with = "Option::deserialize")]
-    mapping: Option<Box<Mapping>>,
-}
-
-async fn set_mapping<S: Store>(
-    State(deps): State<Deps<S>>,
-    ManagingParty(caller): ManagingParty,
-    body: JsonBody,
-) -> Result<Response, Problem> {
-    let NewMapping { mapping } = body.parse()?;
-    let faults = mapping.as_ref().map(|mapping| mapping.faults("/mapping")).unwrap_or_default();
-    if !faults.is_empty() {
-        return Err(Problem::invalid(faults));
-    }
-    apply(&deps, &caller, PartyCommand::SetMapping(caller.environment, mapping.clone())).await?;
-    Ok(reply::json(StatusCode::OK, &NewMapping { mapping }))
-}
-
-async fn apply<S: Store>(deps: &Deps<S>, caller: &PartyCaller, command: PartyCommand) -> Result<Party, Problem> {
+/// Changes what a party has set.
+pub(crate) async fn apply<S: Store>(
+    deps: &Deps<S>,
+    caller: &PartyCaller,
+    command: PartyCommand,
+) -> Result<Party, Problem> {
     let (id, by, now) = (caller.party.id.clone(), caller.author(), deps.edge.now());
     Ok(deps.edge.store.apply_to_party(id, command, by, now, None).await?)
 }

@@ -294,6 +294,16 @@ async fn history(witness: &Witness, party: &Party) {
     witness.post(&party.api, "/v1/me/replay", &[], dry_run, 200).await;
     witness.post(&party.api, "/v1/me/replay", &[], json!({ "since": "2999-01-01T00:00:00Z" }), 422).await;
     witness.get(&party.api, "/v1/me/replays/{replay_id}", &[&text(&started["replay_id"])]).await;
+    for (_, trial) in operation("post", "/v1/me/mapping/preview").body_examples() {
+        let preview = witness.post(&party.api, "/v1/me/mapping/preview", &[], trial.clone(), 200).await;
+        assert_eq!(preview["samples"].as_array().map(Vec::len), Some(1));
+    }
+    for (_, mapping) in operation("put", "/v1/me/mapping").body_examples() {
+        witness.call(&party.api, (Method::PUT, "/v1/me/mapping"), &[], Some(mapping.clone()), 200).await;
+        witness.get(&party.api, "/v1/me", &[]).await;
+    }
+    let unfit = json!({ "mapping": { "fields": [{ "to": "/kind", "from": "/type" }] } });
+    witness.call(&party.api, (Method::PUT, "/v1/me/mapping"), &[], Some(unfit), 422).await;
     let changes = witness.get(&party.api, "/v1/me/changes", &[]).await;
     assert!(changes["items"].as_array().is_some_and(|items| items.len() > 2), "{changes:#}");
 }
