@@ -5,6 +5,7 @@
 
 pub mod accounts;
 mod backtest;
+mod certification;
 mod dead_letters;
 pub mod endpoint_tests;
 mod health;
@@ -61,6 +62,7 @@ impl<S: Store> AtEdge for Deps<S> {
 pub fn routes<S: Store>(deps: Deps<S>) -> Router {
     Router::new()
         .merge(backtest::routes())
+        .merge(certification::routes())
         .merge(dead_letters::routes())
         .merge(health::routes())
         .merge(keys::routes())

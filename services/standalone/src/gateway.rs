@@ -42,10 +42,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use webhook_sender::{Sender, SenderConfig, SenderError};
 
-use self::secrets::Secrets;
 pub use self::options::Options;
+use self::secrets::Secrets;
 use crate::{
-    config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener, visitors::Visitors,
+    certifications::Certifications, config::Config, consumers, event_sink::StoreSink, operations,
+    patience::PatientListener, visitors::Visitors,
 };
 
 /// How long calls that are under way may take when the gateway stops; a lease may wait for 20 s.
@@ -88,6 +89,7 @@ pub struct Gateway {
     workers: PushWorkers,
     sweeper: Sweeper,
     alarms: Alarms,
+    certifications: Certifications,
 }
 
 /// What everything is made of.
@@ -120,6 +122,8 @@ impl Gateway {
         })?;
         let app = parts.app(&config, &secrets, sender.clone(), stop.subscribe())?;
         let (clock, randomness) = (parts.clock.clone(), parts.randomness.clone());
+        let certifications =
+            Certifications::start(parts.store.clone(), sender.clone(), clock.clone(), randomness.clone());
         let bus = Bus::start(&parts.store, parts.consumers(), options.mischief).await?;
         let push = PushDeps { push: sender, clock: clock.clone(), randomness, health: options.health };
         let workers = PushWorkers::start(parts.store.clone(), push).await?;
@@ -131,7 +135,7 @@ impl Gateway {
         };
         let server = tokio::spawn(axum::serve(listener, Visitors(app)).with_graceful_shutdown(draining).into_future());
         tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
-        Ok(Self { address, secrets, stop, server, bus, workers, sweeper, alarms })
+        Ok(Self { address, secrets, stop, server, bus, workers, sweeper, alarms, certifications })
     }
 
     /// Where it listens.
@@ -161,6 +165,7 @@ impl Gateway {
             abort.abort();
         }
         self.alarms.stop().await;
+        self.certifications.stop().await;
         self.bus.stop(WORK).await;
         self.workers.stop(WORK).await;
         self.sweeper.stop().await;

@@ -71,6 +71,17 @@ pub enum Fact {
         #[serde(skip_serializing_if = "Option::is_none")]
         details: Option<Value>,
     },
+    /// What a party posted about an offer of its certification, and what it was answered.
+    #[serde(rename = "answer.seen")]
+    AnswerSeen {
+        delivery_id: DeliveryId,
+        third_party: PartyId,
+        environment: Environment,
+        /// None when it was no legal status.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<AnswerStatus>,
+        status_code: u16,
+    },
     /// A message arrived.
     #[serde(rename = "message.delivered")]
     MessageDelivered {
@@ -151,6 +162,7 @@ impl Fact {
             | Self::OfferAnswered { third_party, environment, .. }
             | Self::OfferReleased { third_party, environment, .. }
             | Self::OfferNoted { third_party, environment, .. }
+            | Self::AnswerSeen { third_party, environment, .. }
             | Self::MessageDelivered { third_party, environment, .. }
             | Self::MessageFailed { third_party, environment, .. }
             | Self::MessageHeld { third_party, environment, .. }

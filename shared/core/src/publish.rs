@@ -80,7 +80,10 @@ pub fn kind(fact: &Fact) -> Option<EventKind> {
             Some(EventKind::DeliveryResult)
         }
         Fact::PartyChanged { .. } => Some(EventKind::ThirdParty),
-        Fact::OfferWithdrawn { told: false, .. } | Fact::OfferNoted { .. } | Fact::UserTold { .. } => None,
+        Fact::OfferWithdrawn { told: false, .. }
+        | Fact::OfferNoted { .. }
+        | Fact::AnswerSeen { .. }
+        | Fact::UserTold { .. } => None,
     }
 }
 

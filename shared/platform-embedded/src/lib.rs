@@ -6,6 +6,7 @@
 pub mod alarms;
 mod backup;
 pub mod bus;
+mod certifications;
 mod checkpoint;
 mod contacts;
 mod dead_letters;
@@ -118,6 +119,7 @@ impl Embedded {
             queues: Queues::default(),
             waiters: Waiters::default(),
             alarm: Alarm::default(),
+            certifications: Notify::new(),
             running: Mutex::default(),
             tests: Mutex::default(),
             sign_ups: sign_ups::Turns::default(),

@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) waiters: Waiters,
     /// When the next offer's clock has something due.
     pub(crate) alarm: Alarm,
+    /// Wakes whoever goes on with certifications.
+    pub(crate) certifications: Notify,
     /// Idempotency keys whose first POST is still running.
     pub(crate) running: Mutex<HashSet<[u8; 32]>>,
     /// Which parties have had their endpoints tested lately.

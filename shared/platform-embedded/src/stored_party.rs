@@ -2,6 +2,7 @@
 
 use event_schema::id::PartyId;
 use marketplace_core::{
+    certification::Certification,
     delivery::{DeliverySettings, Secrets, Withheld},
     health::Failing,
     party::{AcceptanceClock, EnvironmentSettings, Party, PartyState},
@@ -35,6 +36,8 @@ struct StoredEnvironment {
     route: bool,
     #[serde(default)]
     acceptance: Vec<AcceptanceClock>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    certification: Option<Box<Certification>>,
 }
 
 /// What is sealed with the secrets, so that one party's cannot be put into another's row.
@@ -62,6 +65,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, versi
         delivery: settings.delivery.masked(),
         route: settings.route,
         acceptance: settings.acceptance.clone(),
+        certification: settings.certification.clone(),
     };
     let settings = Stored {
         name: party.name.clone(),
@@ -106,6 +110,7 @@ pub(crate) fn read(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<(u64, Party
             delivery,
             route: settings.route,
             acceptance: settings.acceptance,
+            certification: settings.certification,
         })
     });
     let [prod, test, dev] = environments;

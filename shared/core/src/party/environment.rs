@@ -1,7 +1,7 @@
 //! What a party has set in one of its environments.
 
 use super::{AcceptanceClock, fields, route};
-use crate::{delivery::DeliverySettings, health::Failing, pattern::Pattern};
+use crate::{certification::Certification, delivery::DeliverySettings, health::Failing, pattern::Pattern};
 
 /// What a party has set in one environment.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct EnvironmentSettings {
     pub route: bool,
     /// How long the party may take to answer; none: as long as offers wait in its inbox.
     pub acceptance: Vec<AcceptanceClock>,
+    /// Its newest certification; in `test` alone.
+    pub certification: Option<Box<Certification>>,
 }
 
 impl EnvironmentSettings {
@@ -34,6 +36,7 @@ impl EnvironmentSettings {
             delivery: DeliverySettings::Poll,
             route: false,
             acceptance: Vec::new(),
+            certification: None,
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     won: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    status_code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<MessageType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<Via>,
@@ -78,7 +80,9 @@ fn is_for(fact: &Fact, reader: Reader<'_>) -> bool {
     let (party, environment) = match reader {
         Reader::Operator => return true,
         // That a party has paused itself, and what it is told, is between it and the marketplace.
-        Reader::User => return !matches!(fact, Fact::MessageHeld { .. } | Fact::MessageMade { .. }),
+        Reader::User => {
+            return !matches!(fact, Fact::MessageHeld { .. } | Fact::MessageMade { .. } | Fact::AnswerSeen { .. });
+        }
         Reader::Party(party, environment) => (party, environment),
     };
     match fact.concerns() {
@@ -117,6 +121,7 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::OfferAnswered { .. } => "offer.answered",
         Fact::OfferReleased { .. } => "offer.released",
         Fact::OfferNoted { .. } => "offer.noted",
+        Fact::AnswerSeen { .. } => "answer.seen",
         Fact::MessageDelivered { .. } => "message.delivered",
         Fact::MessageFailed { .. } => "message.failed",
         Fact::MessageHeld { .. } => "message.held",
@@ -136,6 +141,7 @@ fn delivery(fact: &Fact) -> Option<DeliveryId> {
         | Fact::OfferAnswered { delivery_id, .. }
         | Fact::OfferReleased { delivery_id, .. }
         | Fact::OfferNoted { delivery_id, .. }
+        | Fact::AnswerSeen { delivery_id, .. }
         | Fact::MessageDelivered { delivery_id, .. }
         | Fact::MessageFailed { delivery_id, .. }
         | Fact::MessageHeld { delivery_id, .. }
@@ -172,6 +178,10 @@ impl<'a> Entry<'a> {
                 self.won = won.then_some(true);
             }
             Fact::OfferNoted { status, .. } => self.status = Some(*status),
+            Fact::AnswerSeen { status, status_code, .. } => {
+                self.status = *status;
+                self.status_code = Some(*status_code);
+            }
             Fact::MessageDelivered { via, attempts, .. } => {
                 self.via = Some(*via);
                 self.attempts = Some(*attempts);

@@ -5,6 +5,7 @@ use std::fmt;
 use event_schema::id::{Environment, PartyId};
 use jiff::Timestamp;
 use marketplace_core::{
+    certification::Certification,
     delivery::{DeliverySettings, JoinError, PushSettings, Secrets, Withheld},
     health::Failing,
     party::{AcceptanceClock, EnvironmentSettings, Party, PartyState},
@@ -72,6 +73,8 @@ struct StoredEnvironment {
     route: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     acceptance: Vec<AcceptanceClock>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    certification: Option<Box<Certification>>,
 }
 
 fn yes() -> bool {
@@ -103,6 +106,7 @@ impl Stored {
             },
             route: settings.route,
             acceptance: settings.acceptance.clone(),
+            certification: settings.certification.clone(),
         };
         Self {
             id: party.id.clone(),
@@ -152,8 +156,8 @@ impl Stored {
 
 impl StoredEnvironment {
     fn with(self, delivery: DeliverySettings) -> EnvironmentSettings {
-        let Self { open, paused, filter, failing, route, acceptance, .. } = self;
-        EnvironmentSettings { open, paused, filter, failing, delivery, route, acceptance }
+        let Self { open, paused, filter, failing, route, acceptance, certification, .. } = self;
+        EnvironmentSettings { open, paused, filter, failing, delivery, route, acceptance, certification }
     }
 }
 
