@@ -13,9 +13,6 @@ use crate::lifecycle::OfferState;
 /// A refused answer may be posted again this often, for whatever was under way; then it is no accident.
 const MOST_REFUSED: usize = 3;
 
-/// A forged message is sent this often at most, if nothing answers.
-const MOST_FORGED: usize = 3;
-
 const OFFER: MessageType = MessageType::OfferCreated;
 const WITHDRAWAL: MessageType = MessageType::OfferWithdrawn;
 
@@ -155,7 +152,10 @@ pub(super) fn bad_signature(scene: Evidence<'_>, hour: Hour, signed: bool) -> Ju
                 format!("a message with a wrong signature was answered with {code}, and 4xx is what refuses it");
             (Verdict::Failed(reason), None)
         }
-        None if scene.attempts(OFFER).count() < MOST_FORGED && !hour.over => (Verdict::Waiting, Some(Action::Forge)),
-        None => (Verdict::Failed(scene.silence(OFFER, hour.began)), None),
+        // Nobody was there. Perhaps somebody is now.
+        None => {
+            let due = !hour.over && hour.is_quiet_since(ended(last));
+            (hour.or_at_last(|| scene.silence(OFFER, hour.began)), due.then_some(Action::Forge))
+        }
     }
 }
