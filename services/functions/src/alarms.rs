@@ -3,11 +3,12 @@
 //! When that is stands in the table. Whoever makes an offer rings ahead for what is due soon; a sweep every minute rings
 //! for what is due before the next one and for whatever was missed. A ring that is doubled changes nothing.
 
-use std::{collections::BTreeMap, error::Error, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use event_schema::id::DeliveryId;
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::{
+    causes::Causes,
     command::{Refusal, deadline::KeepDeadline},
     ports::{Clock, RequestStore as _, StoreError, Urgency},
 };
@@ -54,7 +55,7 @@ pub async fn try_to_ring(
     doorbell: &Doorbell,
 ) {
     if let Err(error) = ring(alarms, now, doorbell).await {
-        tracing::warn!(error = &error as &dyn Error, "the sweeper has to ring");
+        tracing::warn!(error = %Causes(&error), "the sweeper has to ring");
     }
 }
 

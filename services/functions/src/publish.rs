@@ -7,6 +7,7 @@ use aws_lambda_events::{
     streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
 };
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue as Stored};
+use marketplace_core::causes::Causes;
 use platform_aws::{
     item::{Attributes, Item},
     outbox::{Bus, Outbox, Row},
@@ -38,7 +39,7 @@ pub async fn handle<B: Bus>(batch: Event, outbox: &Outbox<B>) -> Result<DynamoDb
             }
             Ok(None) => {}
             // It stays in the index of what waits, whose age rings an alarm; here it would hold up all others.
-            Err(error) => tracing::error!(error = &*error as &dyn std::error::Error, "a journal row cannot be read"),
+            Err(error) => tracing::error!(error = %Causes(&*error), "a journal row cannot be read"),
         }
     }
     let failed = outbox.publish(rows).await?;

@@ -10,7 +10,7 @@ mod endpoints;
 mod turns;
 mod watch;
 
-use std::{error::Error, sync::Arc};
+use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use event_schema::{
@@ -19,6 +19,7 @@ use event_schema::{
 };
 use jiff::Timestamp;
 use marketplace_core::{
+    causes::Causes,
     command::{
         Refusal,
         push::{Claim, conclude},
@@ -256,6 +257,6 @@ async fn ring_again<P: Push>(ring: Ring, due: Timestamp, deps: &Deps<P>) {
     let wait = due.duration_since(deps.clock.now());
     let delay = std::time::Duration::try_from(wait).unwrap_or_default();
     if let Err(error) = deps.doorbell.ring(&[ring], delay).await {
-        tracing::warn!(error = &error as &dyn Error, "the sweeper has to ring");
+        tracing::warn!(error = %Causes(&error), "the sweeper has to ring");
     }
 }

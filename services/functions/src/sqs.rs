@@ -8,7 +8,7 @@ use std::{error::Error, panic::AssertUnwindSafe};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use event_schema::envelope::Metadata;
 use futures::{FutureExt as _, future::join_all};
-use marketplace_core::publish::BusEvent;
+use marketplace_core::{causes::Causes, publish::BusEvent};
 use serde::Deserialize;
 use tracing::{Instrument as _, Span, field};
 
@@ -44,7 +44,7 @@ async fn done(handling: impl Future<Output = Result<(), Failure>>) -> bool {
     match AssertUnwindSafe(handling).catch_unwind().await {
         Ok(Ok(())) => true,
         Ok(Err(failure)) => {
-            tracing::error!(error = &*failure as &dyn Error, "a message was not handled");
+            tracing::error!(error = %Causes(&*failure), "a message was not handled");
             false
         }
         Err(_) => {

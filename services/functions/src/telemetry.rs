@@ -9,6 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
+use marketplace_core::causes::Causes;
 use serde_json::{Map, Value, json};
 use tracing::level_filters::LevelFilter;
 
@@ -31,16 +32,7 @@ pub fn start() {
 
 /// What Lambda is told of a failed invocation: a word that never changes, by which it is counted, and the whole story.
 pub fn failed(word: &'static str) -> impl Fn(Failure) -> Diagnostic {
-    move |failure| {
-        let mut story = failure.to_string();
-        let mut cause = failure.source();
-        while let Some(error) = cause {
-            story.push_str(": ");
-            story.push_str(&error.to_string());
-            cause = error.source();
-        }
-        Diagnostic { error_type: word.to_owned(), error_message: story }
-    }
+    move |failure| Diagnostic { error_type: word.to_owned(), error_message: Causes(&*failure).to_string() }
 }
 
 /// What a metric counts.
@@ -84,7 +76,7 @@ impl Metrics {
         }
         let line = self.line(metrics, now);
         if let Err(error) = writeln!(io::stdout().lock(), "{line}") {
-            tracing::warn!(error = &error as &dyn std::error::Error, "metrics were not told");
+            tracing::warn!(error = %Causes(&error), "metrics were not told");
         }
     }
 

@@ -9,7 +9,7 @@ pub(crate) mod sweeps;
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use marketplace_core::ports::Clock;
+use marketplace_core::{causes::Causes, ports::Clock};
 use platform_aws::{
     Aws,
     gate::Gates,
@@ -118,7 +118,7 @@ fn first_failure(done: Vec<(&'static str, Result<(), Failure>)>) -> Result<(), F
     let mut first = Ok(());
     for (what, done) in done {
         if let Err(failure) = done {
-            tracing::error!(what, error = &*failure as &dyn std::error::Error, "a sweep was not finished");
+            tracing::error!(what, error = %Causes(&*failure), "a sweep was not finished");
             first = first.and(Err(failure));
         }
     }

@@ -11,6 +11,7 @@ use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, request::Parts};
 use event_schema::id::{Environment, UserId};
 use marketplace_core::{
+    causes::Causes,
     party::{ApiKey, KeyScope, Party, PartyState},
     ports::Store,
 };
@@ -203,7 +204,7 @@ async fn by_key<S: Store>(edge: &Edge<S>, presented: &str) -> Result<PartyCaller
         && let Err(error) = edge.store.record_key_use(&key, now).await
     {
         // Nobody is turned away for it: the next call records it.
-        tracing::warn!(error = &error as &dyn std::error::Error, "the use of a key was not recorded");
+        tracing::warn!(error = %Causes(&error), "the use of a key was not recorded");
     }
     Ok(PartyCaller { party, environment: key.environment, key })
 }

@@ -10,7 +10,10 @@ use std::{
 
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
-use marketplace_core::ports::{Admission, IdempotencyStore, Remember, StoreError, StoredAnswer};
+use marketplace_core::{
+    causes::Causes,
+    ports::{Admission, IdempotencyStore, Remember, StoreError, StoredAnswer},
+};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -52,7 +55,7 @@ impl Drop for Guard {
             if let Err(error) = table.delete(&key, Condition::Holds(CLAIMED_BY, claimant)).await
                 && !matches!(error, TableError::Conflict { .. })
             {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a claim is left to end by itself");
+                tracing::warn!(error = %Causes(&error), "a claim is left to end by itself");
             }
             lock(&released).remove(&claimant);
         };

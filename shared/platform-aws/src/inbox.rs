@@ -10,6 +10,7 @@ use event_schema::id::{DeliveryId, Environment, PartyId, RequestId};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use marketplace_core::{
+    causes::Causes,
     command::{
         Command, Decision, Needs, Refusal,
         inbox::{InboxAction, UseInbox},
@@ -69,7 +70,7 @@ impl Inbox for Aws {
                     Ok(taken) => leased.extend(taken),
                     // What is leased already would be nobody's until the lease ends.
                     Err(error) if leased.is_empty() => return Err(error),
-                    Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "an offer was not leased"),
+                    Err(error) => tracing::warn!(error = %Causes(&error), "an offer was not leased"),
                 }
             }
             from = page.next;

@@ -8,12 +8,15 @@ mod bus;
 mod entries;
 mod evidence;
 
-use std::{collections::HashMap, error::Error, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use event_schema::id::RequestId;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
-use marketplace_core::publish::{self, Happened};
+use marketplace_core::{
+    causes::Causes,
+    publish::{self, Happened},
+};
 
 use self::entries::{Carrier, Outgoing, batches};
 pub use self::{
@@ -96,8 +99,8 @@ impl<B: Bus> Outbox<B> {
                 // It should not have been marked.
                 Ok(None) => self.unmark(&row.key).await,
                 Err(error) => {
-                    let error = &error as &dyn Error;
-                    tracing::error!(error, key = ?row.key, "a journal row cannot be made into its event");
+                    let error = Causes(&error);
+                    tracing::error!(%error, key = ?row.key, "a journal row cannot be made into its event");
                     failed.push(row.key);
                 }
             }
@@ -189,7 +192,7 @@ impl<B: Bus> Outbox<B> {
                         stays
                     });
                 }
-                Err(error) => tracing::warn!(error = &*error.0 as &dyn Error, "PutEvents failed"),
+                Err(error) => tracing::warn!(error = %Causes(&*error.0), "PutEvents failed"),
             }
             if open.is_empty() || !patience.again().await {
                 return (sent, open);
@@ -203,7 +206,7 @@ impl<B: Bus> Outbox<B> {
             && let Err(error) = evidence::keep(&self.table, &id, message, outgoing.at).await
         {
             // The party got it; only the proof of it will be missing, and its answer is one too.
-            tracing::warn!(error = &error as &dyn Error, key = ?outgoing.key, "evidence of a delivery will be missing");
+            tracing::warn!(error = %Causes(&error), key = ?outgoing.key, "evidence of a delivery will be missing");
         }
         self.unmark(&outgoing.key).await;
     }
@@ -212,7 +215,7 @@ impl<B: Bus> Outbox<B> {
     async fn unmark(&self, key: &Key) {
         let attributes = [Index::Unpublished.pk(), Index::Unpublished.sk()];
         if let Err(error) = self.table.remove_attributes(key, &attributes).await {
-            tracing::warn!(error = &error as &dyn Error, ?key, "an event will go out once more");
+            tracing::warn!(error = %Causes(&error), ?key, "an event will go out once more");
         }
     }
 }

@@ -15,6 +15,7 @@ use event_schema::id::DeliveryId;
 use futures::future::join_all;
 use jiff::Timestamp;
 use marketplace_core::{
+    causes::Causes,
     command::deadline::KeepDeadline,
     ports::{Clock, RequestStore, StoreError, Urgency},
 };
@@ -72,7 +73,7 @@ impl Alarms {
                 let wait = match keep(&store, clock.now()).await {
                     Ok(next) => wait_until(next, clock.now()),
                     Err(error) => {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "clocks will be looked at again");
+                        tracing::warn!(error = %Causes(&error), "clocks will be looked at again");
                         STORE_PAUSE
                     }
                 };
@@ -117,8 +118,8 @@ pub async fn keep(store: &Embedded, now: Timestamp) -> Result<Option<Timestamp>,
             match done {
                 Ok(_) => {}
                 Err(StoreError::Refused(refusal)) => {
-                    let error = &refusal as &dyn std::error::Error;
-                    tracing::error!(error, delivery.id = %delivery_id, "a clock belongs to nothing");
+                    let error = Causes(&refusal);
+                    tracing::error!(%error, delivery.id = %delivery_id, "a clock belongs to nothing");
                 }
                 Err(error) => return Err(error),
             }

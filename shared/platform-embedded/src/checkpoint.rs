@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use marketplace_core::causes::Causes;
 use rusqlite::Connection;
 
 use crate::shared::Shared;
@@ -83,6 +84,6 @@ impl Checkpoints {
 fn move_pages(connection: &Connection) {
     let moved = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     if let Err(error) = moved {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the write-ahead log could not be moved");
+        tracing::warn!(error = %Causes(&error), "the write-ahead log could not be moved");
     }
 }

@@ -15,6 +15,7 @@ use std::{sync::Arc, time::Duration};
 
 use event_schema::id::{Environment, PartyId};
 use marketplace_core::{
+    causes::Causes,
     health::{Health, HealthRules},
     ports::{Clock, EndpointHealth, Push, Randomness, StoreError},
 };
@@ -132,7 +133,7 @@ async fn supervise<P: Push>(
             },
             Some(ended) = workers.join_next() => {
                 if let Err(error) = ended {
-                    tracing::error!(error = &error as &dyn std::error::Error, "a push worker ended unexpectedly");
+                    tracing::error!(error = %Causes(&error), "a push worker ended unexpectedly");
                 }
             }
         }

@@ -11,6 +11,7 @@ use std::{
 use event_schema::id::{DeliveryId, Environment, PartyId};
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::{
+    causes::Causes,
     command::expire::Expire,
     offer::INBOX_LIFETIME,
     ports::{Clock, RequestStore, StoreError, Urgency},
@@ -61,7 +62,7 @@ impl Sweeper {
         let task = tokio::spawn(async move {
             while !*stopped.borrow() {
                 if let Err(error) = sweep(&store, clock.now(), retention).await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "retention will be tried again");
+                    tracing::warn!(error = %Causes(&error), "retention will be tried again");
                 }
                 let _ = tokio::time::timeout(retention.every, stopped.changed()).await;
             }

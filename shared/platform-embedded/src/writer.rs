@@ -7,7 +7,10 @@ use std::{
 };
 
 use event_schema::id::RequestId;
-use marketplace_core::ports::{StoreError, Urgency};
+use marketplace_core::{
+    causes::Causes,
+    ports::{StoreError, Urgency},
+};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
@@ -177,7 +180,7 @@ impl State {
 
     fn fail(&self, jobs: impl Iterator<Item = Box<dyn Job>>, error: rusqlite::Error) {
         let error = store_error(error);
-        tracing::error!(error = &error as &dyn std::error::Error, "a change could not be committed");
+        tracing::error!(error = %Causes(&error), "a change could not be committed");
         jobs.for_each(|job| {
             job.finish(Err(match &error {
                 StoreError::Unavailable(why) => StoreError::Unavailable(why),

@@ -1,12 +1,13 @@
 //! Whoever leads a party's backlog pushes what is due, oldest first, as far as the party's rate goes, and rings for the
 //! next turn of the lead, until nothing is due any more.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use event_schema::id::DeliveryId;
 use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::{
+    causes::Causes,
     delivery::PushSettings,
     health::Admission,
     ports::{PartyStore as _, Push},
@@ -145,7 +146,7 @@ async fn push_all<P: Push>(granted: &[DeliveryId], way: &Way<'_>, place: Place<'
             && !way.watch.is_shut(place).await
             && let Err(error) = push_due(delivery, way, deps).await
         {
-            tracing::error!(delivery.id = %delivery, error = &*error as &dyn Error, "a push was not made");
+            tracing::error!(delivery.id = %delivery, error = %Causes(&*error), "a push was not made");
         }
     };
     stream::iter(granted.iter().copied().map(attempt)).buffer_unordered(AT_ONCE).collect::<()>().await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use marketplace_core::causes::Causes;
 use platform_aws::managed::Route;
 
 use super::Deps;
@@ -22,7 +23,7 @@ pub(super) async fn repair(deps: &Deps) -> Result<(), Failure> {
     let mut first = Ok(());
     for route in part(&routes.into_iter().collect::<Vec<_>>(), deps.clock.now()) {
         if let Err(failure) = settings::reconcile(route, deps).await {
-            tracing::error!(%route, error = &*failure as &dyn std::error::Error, "a route was not repaired");
+            tracing::error!(%route, error = %Causes(&*failure), "a route was not repaired");
             first = first.and(Err(failure));
         }
     }

@@ -5,6 +5,7 @@ use std::error::Error;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use jiff::{SignedDuration, Timestamp};
+use marketplace_core::causes::Causes;
 use tokio::sync::Mutex;
 
 use super::{Expected, JwksVerifier, KeysOutOfReach, TokenFault, TokenVerifier, VerifiedUser};
@@ -55,7 +56,7 @@ impl<K: KeySource> RemoteVerifier<K> {
         let pause = if fetched.is_ok() { PAUSE } else { PAUSE_AFTER_FAILURE };
         *last = Some((now.saturating_add(pause).unwrap_or(Timestamp::MAX), fetched.is_ok()));
         fetched.map_err(|error| {
-            tracing::warn!(error = &*error as &dyn Error, "the keys of the tokens' issuer were not fetched");
+            tracing::warn!(error = %Causes(&*error), "the keys of the tokens' issuer were not fetched");
             KeysOutOfReach
         })
     }

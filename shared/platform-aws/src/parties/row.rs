@@ -2,7 +2,7 @@
 
 use data_encoding::HEXLOWER;
 use event_schema::id::{Environment, PartyId};
-use marketplace_core::{delivery::Secrets, party::Party, ports::StoreError};
+use marketplace_core::{causes::Causes, delivery::Secrets, party::Party, ports::StoreError};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -115,6 +115,6 @@ fn unexpected(error: impl std::error::Error + Send + Sync + 'static) -> StoreErr
 }
 
 fn unsealed(error: SealError) -> StoreError {
-    tracing::error!(error = &error as &dyn std::error::Error, "secrets are out of reach");
+    tracing::error!(error = %Causes(&error), "secrets are out of reach");
     StoreError::Unexpected(Box::new(error))
 }

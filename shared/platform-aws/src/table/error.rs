@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{
     error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
 };
-use marketplace_core::ports::StoreError;
+use marketplace_core::{causes::Causes, ports::StoreError};
 
 use crate::item::ItemError;
 
@@ -49,7 +49,7 @@ impl From<TableError> for StoreError {
         match error {
             TableError::Conflict { .. } => Self::Conflict,
             TableError::Busy(error) => {
-                tracing::warn!(error = &*error as &dyn Error, "the table cannot take it now");
+                tracing::warn!(error = %Causes(&*error), "the table cannot take it now");
                 Self::Unavailable("the table is busy")
             }
             TableError::Item(error) => Self::Unexpected(Box::new(error)),

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use marketplace_core::{
+    causes::Causes,
     ports::{StoreError, Urgency},
     publish::{self, Happened},
 };
@@ -83,7 +84,7 @@ impl Running {
             None => match self.store.journal_after(self.read, BATCH, self.consumer.kinds).await {
                 Ok(rows) => rows.into_iter().map(Arc::new).collect(),
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the journal could not be read");
+                    tracing::warn!(error = %Causes(&error), "the journal could not be read");
                     tokio::time::sleep(READ_PAUSE).await;
                     return true;
                 }
@@ -149,7 +150,7 @@ impl Running {
             }
             Err(error) => {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %Causes(&error),
                     consumer = name,
                     "a position could not be saved"
                 );

@@ -3,7 +3,10 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
-use marketplace_core::publish::{self, BusEvent, Happened, PublishError};
+use marketplace_core::{
+    causes::Causes,
+    publish::{self, BusEvent, Happened, PublishError},
+};
 use rusqlite::params;
 
 use super::{Consumer, ConsumerError};
@@ -25,7 +28,7 @@ pub(super) async fn handle(store: Embedded, consumer: Consumer, happened: Arc<Ha
             Ok(()) => return sequence,
             Err(ConsumerError::Retry(error)) => {
                 tracing::warn!(
-                    error = &*error as &dyn std::error::Error,
+                    error = %Causes(&*error),
                     consumer = consumer.name,
                     sequence,
                     correlation.id = correlation_id(&happened),
@@ -36,7 +39,7 @@ pub(super) async fn handle(store: Embedded, consumer: Consumer, happened: Arc<Ha
             }
             Err(ConsumerError::Poison(error)) => {
                 tracing::error!(
-                    error = &*error as &dyn std::error::Error,
+                    error = %Causes(&*error),
                     consumer = consumer.name,
                     sequence,
                     correlation.id = correlation_id(&happened),
@@ -107,7 +110,7 @@ async fn bury(
         let Err(error) = buried else {
             return;
         };
-        tracing::error!(error = &error as &dyn std::error::Error, "a dead letter is not kept yet");
+        tracing::error!(error = %Causes(&error), "a dead letter is not kept yet");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

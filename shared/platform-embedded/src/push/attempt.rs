@@ -6,6 +6,7 @@ use event_schema::message;
 use futures::FutureExt;
 use jiff::Timestamp;
 use marketplace_core::{
+    causes::Causes,
     command::push::conclude,
     delivery::DeliverySettings,
     health::Ended,
@@ -141,11 +142,11 @@ async fn persist<T, F: Future<Output = Result<T, StoreError>>>(mut write: impl F
         match write().await {
             Ok(reply) => return Some(reply),
             Err(StoreError::Refused(refusal)) => {
-                tracing::error!(error = &refusal as &dyn std::error::Error, "an attempt could not be recorded");
+                tracing::error!(error = %Causes(&refusal), "an attempt could not be recorded");
                 return None;
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "an attempt is not recorded yet");
+                tracing::warn!(error = %Causes(&error), "an attempt is not recorded yet");
                 tokio::time::sleep(STORE_PAUSE).await;
             }
         }

@@ -8,6 +8,7 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 use marketplace_core::{
+    causes::Causes,
     delivery::{DeliverySettings, PushSettings},
     health::{Admission, Health},
     party::Party,
@@ -229,7 +230,7 @@ impl<P: Push> Worker<P> {
                 Some(Arc::new(Settings { party, push, endpoint }))
             }
             Err(error) => {
-                tracing::error!(party.id = %party.id, error = &*error as &dyn std::error::Error, "an endpoint's settings are unusable");
+                tracing::error!(party.id = %party.id, error = %Causes(&*error), "an endpoint's settings are unusable");
                 None
             }
         }
@@ -262,7 +263,7 @@ impl<P: Push> Worker<P> {
                 self.looks_again_at(claimed.next_due);
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "due pushes could not be read");
+                tracing::warn!(error = %Causes(&error), "due pushes could not be read");
                 self.looks_again_at(self.deps.clock.now().checked_add(STORE_PAUSE).ok());
             }
         }
