@@ -7,7 +7,6 @@
 pub mod address;
 pub mod backtest;
 pub mod certification;
-||||||| d1a9f26
 pub mod causes;
 pub mod command;
 pub mod confirmation;
