@@ -117,6 +117,7 @@ impl Witness {
                 Fact::MessageDelivered { delivery_id, message, .. } => format!("arrived {message} {delivery_id}"),
                 Fact::UserTold { channel, of } => format!("told {channel} {of}"),
                 Fact::OfferNoted { .. }
+                | Fact::AnswerSeen { .. }
                 | Fact::MessageFailed { .. }
                 | Fact::MessageHeld { .. }
                 | Fact::MessageReplayed { .. }
