@@ -6,8 +6,8 @@
 
 pub mod address;
 pub mod backtest;
-pub mod certification;
 pub mod causes;
+pub mod certification;
 pub mod command;
 pub mod confirmation;
 pub mod contact;
