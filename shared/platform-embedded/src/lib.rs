@@ -119,7 +119,7 @@ impl Embedded {
             queues: Queues::default(),
             waiters: Waiters::default(),
             alarm: Alarm::default(),
-            certifications: Notify::new(),
+            certifications: tokio::sync::Notify::new(),
             running: Mutex::default(),
             tests: Mutex::default(),
             sign_ups: sign_ups::Turns::default(),
