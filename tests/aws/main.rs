@@ -18,6 +18,8 @@ mod aws_client;
 mod backtests;
 #[path = "../it/cancel.rs"]
 mod cancel;
+#[path = "../it/certification.rs"]
+mod certification;
 #[path = "../it/clocks.rs"]
 mod clocks;
 #[path = "../it/contacts.rs"]

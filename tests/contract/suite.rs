@@ -1,5 +1,6 @@
 //! The rules, each a function of a platform, and the one list of them that every platform runs.
 
+pub(crate) mod certification;
 pub(crate) mod changes;
 pub(crate) mod contacts;
 pub(crate) mod dead_letters;
@@ -153,6 +154,12 @@ rules! {
         of_keys_given_up_at_the_same_time_one_is_left,
         keys_have_a_bound,
         the_use_of_a_key_is_recorded_to_the_hour,
+    }
+    certification {
+        a_certification_is_kept_with_its_party_and_ends_once,
+        a_scene_is_offered_once_and_sent_again_under_the_same_id,
+        what_a_party_posts_of_a_scene_is_seen,
+        an_offer_that_was_cancelled_before_is_told_and_taken_back,
     }
     contacts {
         a_contact_is_told_of_a_change_once,

@@ -7,6 +7,7 @@ mod aws_client;
 mod backtests;
 mod bad_input;
 mod cancel;
+mod certification;
 mod changes;
 mod clocks;
 mod contacts;

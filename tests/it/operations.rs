@@ -4,6 +4,7 @@ mod backup;
 mod configuration;
 mod disk;
 mod drain;
+mod examples;
 mod limits;
 mod secret_key;
 mod secrets;

@@ -91,7 +91,7 @@ async fn who_has_to_be_approved_waits_and_its_keys_work_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_link_is_good_once_and_is_sent_again_for_the_asking() {
+async fn a_link_is_good_until_its_keys_are_used_and_is_sent_again_for_the_asking() {
     in_both_modes(async |market| {
         market.anyone.post(SIGN_UP, shop()).await.must_be(202);
         let first = market.mailbox.confirmation_token(CONTACT).await;
@@ -113,12 +113,31 @@ async fn a_link_is_good_once_and_is_sent_again_for_the_asking() {
         assert!(!stored.windows(second.len()).any(|window| window == second.as_bytes()));
 
         market.anyone.post(CONFIRM, json!({ "token": "nonsense" })).await.refused(404);
-        market.anyone.post(CONFIRM, json!({ "token": second })).await.must_be(200);
+        let lost = market.anyone.post(CONFIRM, json!({ "token": second })).await.must_be(200);
+        let answer = market.anyone.post(CONFIRM, json!({ "token": first })).await.must_be(200);
+        market.operator.post("/v1/third-parties/shop/approve", json!({})).await.must_be(200);
+        for key in keys(&market, &lost) {
+            key.get("/v1/me").await.refused(401);
+        }
+        keys(&market, &answer)[0].get("/v1/me").await.must_be(200);
         for used in [&first, &second] {
             market.anyone.post(CONFIRM, json!({ "token": used })).await.refused(404);
         }
         market.anyone.post(SIGN_UP, shop()).await.refused(409);
         market.anyone.post(SIGN_UP, other).await.refused(409);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_link_opens_a_page_that_sends_the_token_only_when_asked() {
+    in_both_modes(async |market| {
+        let page = market.anyone.get("/third-parties/confirm").await;
+        assert_eq!(page.status, 200);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+        assert!(page.text.contains(CONFIRM) && page.text.contains("<button"), "{}", page.text);
+        assert!(!page.text.contains("//"), "it loads nothing from anywhere: {}", page.text);
     })
     .await;
 }

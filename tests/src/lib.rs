@@ -8,6 +8,7 @@ pub mod clock;
 mod described;
 pub mod dynamodb;
 pub mod eventually;
+pub mod examples;
 pub mod gateway;
 pub mod interface;
 pub mod mail_server;

@@ -66,24 +66,36 @@ fn installed(name: &str, path: &str) -> PathBuf {
 /// A third party's program in Python: `MARKETPLACE_TEST_PYTHON` runs it, as `cargo xtask test` sets it, or else what is
 /// installed here.
 pub(crate) fn python_receiver() -> Command {
+    let mut command = Command::new(python());
+    command.arg(Path::new(ROOT).join("tests/receivers/verify.py"));
+    command
+}
+
+/// The Python that has the official library.
+pub(crate) fn python() -> &'static Path {
     static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
         let installed = || python_programs("venv-receivers", "requirements-receivers.txt").join("python");
         variable("MARKETPLACE_TEST_PYTHON").map_or_else(installed, PathBuf::from)
     });
-    let mut command = Command::new(&*PYTHON);
-    command.arg(Path::new(ROOT).join("tests/receivers/verify.py"));
-    command
+    &PYTHON
 }
 
 /// A third party's program in JavaScript, with the libraries in `MARKETPLACE_TEST_NODE_MODULES`, as `cargo xtask test`
 /// sets it, or else those that are installed here.
 pub(crate) fn javascript_receiver() -> Command {
+    let mut command = node();
+    command.arg(Path::new(ROOT).join("tests/receivers/verify.js"));
+    command
+}
+
+/// Node, which finds the official library.
+pub(crate) fn node() -> Command {
     static LIBRARIES: LazyLock<PathBuf> = LazyLock::new(|| {
         let installed = || javascript_libraries("receivers", "node-receivers");
         variable("MARKETPLACE_TEST_NODE_MODULES").map_or_else(installed, PathBuf::from)
     });
     let mut command = Command::new("node");
-    command.arg(Path::new(ROOT).join("tests/receivers/verify.js")).env("NODE_PATH", &*LIBRARIES);
+    command.env("NODE_PATH", &*LIBRARIES);
     command
 }
 

@@ -23,6 +23,8 @@ pub enum Ring {
     Backlog(BacklogRing),
     /// For the clock of an offer.
     Alarm(AlarmRing),
+    /// For a party's certification.
+    Certification(CertificationRing),
 }
 
 /// An offer's message may be due.
@@ -55,6 +57,13 @@ pub struct AlarmRing {
     pub alarm: DeliveryId,
 }
 
+/// A party's certification may have something to be done.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CertificationRing {
+    /// Whose.
+    pub certification: PartyId,
+}
+
 impl Ring {
     /// Those of one group hold up nobody else's.
     fn group(&self) -> String {
@@ -62,6 +71,7 @@ impl Ring {
             Self::Offer(ring) => format!("{}.{}", ring.third_party, ring.environment),
             Self::Backlog(ring) => format!("{}.{}", ring.third_party, ring.environment),
             Self::Alarm(ring) => ring.alarm.to_string(),
+            Self::Certification(ring) => ring.certification.to_string(),
         }
     }
 }

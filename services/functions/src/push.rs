@@ -2,9 +2,10 @@
 //!
 //! A message is claimed in the table before anybody may see it, so that two rings are one push. What follows from the
 //! attempt is recorded there, and a retry rings again when it is due. Should a ring be lost, the sweeper rings. Clocks of
-//! offers ring, too.
+//! offers ring, too, and so do certifications.
 
 mod backlog;
+mod certification;
 mod endpoints;
 mod turns;
 mod watch;
@@ -97,6 +98,7 @@ pub async fn handle<P: Push>(batch: &SqsEvent, deps: &Deps<P>) -> SqsBatchRespon
             match ring(message)? {
                 Ring::Offer(ring) => answer(&ring, turns, watch, deps).await,
                 Ring::Backlog(ring) => backlog::lead(&ring, watch, deps).await,
+                Ring::Certification(ring) => certification::go_on(ring, deps).await,
                 Ring::Alarm(ring) => alarms::keep(ring.alarm, &deps.store, &deps.doorbell, &*deps.clock).await,
             }
         }

@@ -1,27 +1,36 @@
-//! A party's settings changed: its managed routes are made what the settings ask for, and what waited is pushed.
+//! A party's settings changed: its managed routes are made what the settings ask for, and what waited is pushed. Or it is
+//! certified: that begins.
+
+use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsMessage;
 use event_schema::{id::Environment, names, third_party::ThirdPartyDetail};
 use marketplace_core::{
-    party::{PartyCommand, concerns_routes},
+    party::{PartyCommand, concerns_routes, fields},
     ports::{PartyStore as _, StoreError},
 };
 use platform_aws::managed::Route;
 
 use crate::{
+    doorbell::{CertificationRing, Ring},
     sqs::{self, Failure},
     tick::{Deps, sweeps},
 };
 
 /// Reconciles the routes of the party that an event is about, and rings for what waited for the change: what was kept
-/// while the party was paused, or what its inbox holds when it wants pushes from now on.
+/// while the party was paused, or what its inbox holds when it wants pushes from now on; and for its certification.
 pub(crate) async fn changed(message: &SqsMessage, deps: &Deps) -> Result<(), Failure> {
     let event = sqs::event(message)?;
     if event.detail_type != names::THIRD_PARTY {
         return Ok(());
     }
     let change: ThirdPartyDetail = serde_json::from_str(event.detail.get())?;
-    if !concerns_routes(change.change, change.changed_fields.as_deref().unwrap_or_default()) {
+    let changed = change.changed_fields.as_deref().unwrap_or_default();
+    if changed.iter().any(|field| field == fields::CERTIFICATION) {
+        let ring = CertificationRing { certification: change.third_party.clone() };
+        deps.doorbell.ring(&[Ring::Certification(ring)], Duration::ZERO).await?;
+    }
+    if !concerns_routes(change.change, changed) {
         return Ok(());
     }
     let environments = change.environment.map_or_else(|| Environment::ALL.to_vec(), |one| vec![one]);

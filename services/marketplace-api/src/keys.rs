@@ -114,7 +114,8 @@ async fn add<S: Store>(
 ) -> Result<Response, Problem> {
     let now = deps.edge.now();
     let (environment, wish) = body.parse::<NewKey>()?.check(None, now)?;
-    let new = Addition { party, environment, wish, by: operator.principal(), now };
+    let command = PartyCommand::AddKey;
+    let new = Addition { party, environment, wish, command, by: operator.principal(), now };
     new.make(&deps.edge, key, &operator, &body).await
 }
 
@@ -126,7 +127,9 @@ async fn add_own<S: Store>(
 ) -> Result<Response, Problem> {
     let now = deps.edge.now();
     let (environment, wish) = body.parse_optional::<NewKey>()?.check(Some(caller.environment), now)?;
-    let new = Addition { party: caller.party.id.clone(), environment, wish, by: caller.author(), now };
+    let elsewhere = environment != caller.environment;
+    let command: fn(ApiKey) -> PartyCommand = if elsewhere { PartyCommand::MoveIn } else { PartyCommand::AddKey };
+    let new = Addition { party: caller.party.id.clone(), environment, wish, command, by: caller.author(), now };
     new.make(&deps.edge, key, &caller, &body).await
 }
 
@@ -135,6 +138,7 @@ struct Addition {
     party: PartyId,
     environment: Environment,
     wish: Wish,
+    command: fn(ApiKey) -> PartyCommand,
     by: String,
     now: Timestamp,
 }
@@ -147,7 +151,7 @@ impl Addition {
         caller: &impl Principal,
         body: &JsonBody,
     ) -> Result<Response, Problem> {
-        let Self { party, environment, wish, by, now } = self;
+        let Self { party, environment, wish, command, by, now } = self;
         let ticket = match key.admit(&edge.store, caller, body.bytes(), now).await? {
             Admitted::New(ticket) => ticket,
             Admitted::Done(answer) => return Ok(answer),
@@ -157,7 +161,7 @@ impl Addition {
         let kept = serde_json::to_string(&NewKeyView::of(&api_key, None)).map_err(Problem::internal)?;
         let remember = ticket.remember(move |_| idempotency::answer(StatusCode::CREATED, kept.clone()));
         let answer = reply::json(StatusCode::CREATED, &NewKeyView::of(&api_key, Some(&secret)));
-        let (store, command) = (edge.store.clone(), PartyCommand::AddKey(api_key));
+        let (store, command) = (edge.store.clone(), command(api_key));
         ticket.hold(async move { store.apply_to_party(party, command, by, now, remember).await }).await??;
         Ok(answer)
     }

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 mod backtest;
+mod certification;
 mod changes;
 mod dead_letters;
 mod deliveries;
@@ -65,6 +66,7 @@ impl<S: Store> AtEdge for Deps<S> {
 pub fn routes<S: Store>(deps: Deps<S>) -> Router {
     Router::new()
         .merge(backtest::routes())
+        .merge(certification::routes())
         .merge(changes::routes())
         .merge(dead_letters::routes())
         .merge(deliveries::routes())

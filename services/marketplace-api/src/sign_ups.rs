@@ -3,7 +3,16 @@
 
 mod input;
 
-use axum::{Router, extract::State, http::StatusCode, response::Response, routing::post};
+use axum::{
+    Router,
+    extract::State,
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY},
+    },
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
 use event_schema::id::PartyId;
 use http_edge::{
     body::JsonBody,
@@ -61,6 +70,7 @@ impl std::str::FromStr for SignUpPolicy {
 
 pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
     Router::new()
+        .route("/third-parties/confirm", get(page))
         .route("/v1/third-parties/signup", post(sign_up::<S>))
         .route("/v1/third-parties/confirm", post(confirm::<S>))
         .route("/v1/third-parties/{id}/approve", post(approve::<S>))
@@ -105,6 +115,22 @@ async fn sign_up<S: Store>(
     let (store, command) = (deps.edge.store, PartyCommand::SignUp(Box::new(party)));
     ticket.hold(async move { store.apply_to_party(id, command, Anyone.principal(), now, remember).await }).await??;
     Ok(idempotency::response(answer))
+}
+
+/// Where the link leads: what stands behind its `#` is sent only by the page's button, so that neither the link's preview
+/// in a mail program nor a server's log takes the keys away.
+async fn page() -> Response {
+    const PAGE: &str = include_str!("sign_ups/confirm.html");
+    /// The page's own script and style, and calls to the server that it is from.
+    const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, PAGE).into_response()
 }
 
 /// What following the link answers.

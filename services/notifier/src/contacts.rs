@@ -29,6 +29,8 @@ pub(crate) enum Topic {
     Failing,
     /// It still does not, and will soon be called no more.
     StillFailing,
+    /// It has passed its certification.
+    Certified,
     /// Nothing is pushed for now.
     Paused,
     /// The party is out of the marketplace.
@@ -46,6 +48,7 @@ impl Topic {
             ThirdPartyChange::Changed if changed(fields::ORIGIN) => Some(Self::NewOrigin),
             ThirdPartyChange::Changed if changed(fields::FAILING) => Some(Self::Failing),
             ThirdPartyChange::Changed if changed(fields::STILL_FAILING) => Some(Self::StillFailing),
+            ThirdPartyChange::Changed if changed(fields::CERTIFIED) => Some(Self::Certified),
             ThirdPartyChange::Paused => Some(Self::Paused),
             ThirdPartyChange::Disabled => Some(Self::Disabled),
             ThirdPartyChange::Joined | ThirdPartyChange::Changed | ThirdPartyChange::Resumed => None,

@@ -30,6 +30,7 @@ impl Letter<'_> {
             Topic::NewOrigin => format!("{id}: messages{place} go elsewhere"),
             Topic::Failing => format!("{id}: the endpoint{place} does not work"),
             Topic::StillFailing => format!("{id}: the endpoint{place} still does not work"),
+            Topic::Certified => format!("{id}: certified"),
             Topic::Paused => format!("{id}: deliveries{place} are paused"),
             Topic::Disabled => format!("{id} was disabled"),
         }
@@ -59,7 +60,7 @@ impl Letter<'_> {
                      {url}/third-parties/confirm#token={token}\n\
                      \n\
                      Programs can send {{\"token\": \"{token}\"}} to {url}/v1/third-parties/confirm instead.\n\
-                     It is good for a day, and once.\n\
+                     It is good for a day, until the keys are used.\n\
                      \n\
                      If it was not you, ignore this message; nothing more will be sent to you."
                 )
@@ -78,6 +79,12 @@ impl Letter<'_> {
                 self.destination()
             ),
             Topic::Failing | Topic::StillFailing => self.failing(),
+            Topic::Certified => format!(
+                "It has passed its certification: `prod` is open to it.\n\
+                 \n\
+                 POST {url}/v1/me/keys with {{\"environment\": \"prod\"}} and the key of `test` answers the first key of\n\
+                 `prod`, if there is none. Filter and endpoint are set there as they were in `test`."
+            ),
             Topic::Paused => format!(
                 "Nothing is pushed{place} for now{}. Requests are offered all the same: they wait, can be leased\n\
                  from the inbox, and are pushed when the pause ends (POST {url}/v1/me/resume).",
@@ -174,6 +181,7 @@ mod tests {
             (ThirdPartyChange::Changed, fields::ORIGIN, "https://books.example and https://login.example."),
             (ThirdPartyChange::Changed, fields::FAILING, "We try again"),
             (ThirdPartyChange::Changed, fields::STILL_FAILING, "paused until you resume"),
+            (ThirdPartyChange::Changed, fields::CERTIFIED, "`prod` is open"),
             (ThirdPartyChange::Paused, "state", "(the endpoint answered 410)"),
             (ThirdPartyChange::Disabled, "state", "no more"),
         ] {
@@ -201,6 +209,7 @@ mod tests {
             (ThirdPartyChange::Changed, "delivery"),
             (ThirdPartyChange::Changed, fields::REVOKED_KEYS),
             (ThirdPartyChange::Changed, fields::RECOVERED),
+            (ThirdPartyChange::Changed, fields::CERTIFICATION),
             (ThirdPartyChange::Resumed, "state"),
         ] {
             assert_eq!(Topic::of(&event(change, &[field])), None, "{change:?} {field}");

@@ -45,8 +45,8 @@ use webhook_sender::{Sender, SenderConfig, SenderError};
 pub use self::options::Options;
 use self::secrets::Secrets;
 use crate::{
-    config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener, replays::Replays,
-    visitors::Visitors,
+    certifications::Certifications, config::Config, consumers, event_sink::StoreSink, operations,
+    patience::PatientListener, replays::Replays, visitors::Visitors,
 };
 
 /// How long calls that are under way may take when the gateway stops; a lease may wait for 20 s.
@@ -90,6 +90,7 @@ pub struct Gateway {
     sweeper: Sweeper,
     alarms: Alarms,
     replays: Replays,
+    certifications: Certifications,
 }
 
 /// What everything is made of.
@@ -122,6 +123,8 @@ impl Gateway {
         })?;
         let app = parts.app(&config, &secrets, sender.clone(), stop.subscribe())?;
         let (clock, randomness) = (parts.clock.clone(), parts.randomness.clone());
+        let certifications =
+            Certifications::start(parts.store.clone(), sender.clone(), clock.clone(), randomness.clone());
         let bus = Bus::start(&parts.store, parts.consumers(), options.mischief).await?;
         let push = PushDeps { push: sender, clock: clock.clone(), randomness, health: options.health };
         let workers = PushWorkers::start(parts.store.clone(), push).await?;
@@ -134,7 +137,7 @@ impl Gateway {
         };
         let server = tokio::spawn(axum::serve(listener, Visitors(app)).with_graceful_shutdown(draining).into_future());
         tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
-        Ok(Self { address, secrets, stop, server, bus, workers, sweeper, alarms, replays })
+        Ok(Self { address, secrets, stop, server, bus, workers, sweeper, alarms, replays, certifications })
     }
 
     /// Where it listens.
@@ -165,6 +168,7 @@ impl Gateway {
         }
         self.replays.stop().await;
         self.alarms.stop().await;
+        self.certifications.stop().await;
         self.bus.stop(WORK).await;
         self.workers.stop(WORK).await;
         self.sweeper.stop().await;

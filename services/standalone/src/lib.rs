@@ -1,5 +1,6 @@
 //! Every service on the embedded platform, in one process: the binary `marketplace` and what tests start of it.
 
+mod certifications;
 pub mod command;
 pub mod config;
 mod consumers;

@@ -1,6 +1,7 @@
 //! HTTP for third parties' machines: they post statuses, and poll their inboxes (DESIGN section 6).
 
 mod inbox;
+mod rehearsal;
 mod release;
 mod status;
 

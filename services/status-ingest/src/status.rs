@@ -13,12 +13,15 @@ use http_edge::{
     problem::Problem,
 };
 use marketplace_core::{
-    command::answer::{Answer, Answered, Target},
+    command::{
+        answer::{Answer, Answered, Target},
+        witness::Witness,
+    },
     ports::{Store, StoredAnswer, Urgency},
 };
 
 use self::input::{Said, StatusBody};
-use crate::Deps;
+use crate::{Deps, rehearsal};
 
 pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
     Router::new()
@@ -57,22 +60,34 @@ async fn answer<S: Store>(
         Target::Delivery(delivery) => delivery.request(),
         Target::Request(request) => request,
     });
-    let mapping = caller.settings().mapping.as_deref();
-    let Said { status, reason, details } = body.parse::<StatusBody>()?.check(mapping)?;
     let (store, now) = (deps.edge.store, deps.edge.clock.now());
+    let (party, environment) = (caller.party.id.clone(), caller.environment);
+    let witness = Witness { target, party: party.clone(), environment, status: None, status_code: 0, at: now };
+    let mapping = caller.settings().mapping.as_deref();
+    let Said { status, reason, details } = match body.parse::<StatusBody>().and_then(|body| body.check(mapping)) {
+        Ok(said) => said,
+        Err(problem) => return Err(rehearsal::refused(&store, witness, problem).await),
+    };
+    let witness = Witness { status: Some(status), ..witness };
     let ticket = match key.admit(&store, &caller, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,
+        // The same again by its own word is no second answer.
         Admitted::Done(answer) => return Ok(answer),
     };
-    let party = caller.party.id.clone();
-    let command =
-        Answer { target, party: party.clone(), environment: caller.environment, status, reason, details, at: now };
+    let command = Answer { target, party: party.clone(), environment, status, reason, details, at: now };
     let remember = ticket.remember({
         let party = party.clone();
         move |answered| written(&party, answered)
     });
-    let answered = ticket.hold(async move { store.apply(command, Urgency::Caller, remember).await }).await??;
-    Ok(idempotency::response(written(&party, &answered)))
+    let applied = store.clone();
+    let answered = ticket.hold(async move { applied.apply(command, Urgency::Caller, remember).await }).await?;
+    match answered {
+        Ok(answered) => {
+            rehearsal::seen(&store, witness, StatusCode::OK).await;
+            Ok(idempotency::response(written(&party, &answered)))
+        }
+        Err(error) => Err(rehearsal::refused(&store, witness, error.into()).await),
+    }
 }
 
 /// Ids and states need no escaping in JSON.

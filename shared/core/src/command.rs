@@ -22,11 +22,14 @@ pub mod expire;
 pub mod inbox;
 pub mod notice;
 pub mod push;
+pub mod rehearse;
 pub mod release;
 pub mod reoffer;
+pub mod repeat;
 pub mod replay;
 pub mod route;
 pub mod withdraw;
+pub mod witness;
 
 /// Most rows that one change may write, so that it fits one transaction on every platform (DESIGN section 2).
 pub const MAX_ROWS: usize = 25;

@@ -86,6 +86,17 @@ pub enum Fact {
     /// A party read a message: it leased it from its inbox, for the first time.
     #[serde(rename = "message.leased")]
     MessageLeased { delivery_id: DeliveryId, third_party: PartyId, environment: Environment, message: MessageType },
+    /// What a party posted about an offer of its certification, and what it was answered.
+    #[serde(rename = "answer.seen")]
+    AnswerSeen {
+        delivery_id: DeliveryId,
+        third_party: PartyId,
+        environment: Environment,
+        /// None when it was no legal status.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<AnswerStatus>,
+        status_code: u16,
+    },
     /// A message arrived.
     #[serde(rename = "message.delivered")]
     MessageDelivered {
@@ -179,6 +190,7 @@ impl Fact {
             | Self::OfferNoted { third_party, environment, .. }
             | Self::MessageAttempted { third_party, environment, .. }
             | Self::MessageLeased { third_party, environment, .. }
+            | Self::AnswerSeen { third_party, environment, .. }
             | Self::MessageDelivered { third_party, environment, .. }
             | Self::MessageFailed { third_party, environment, .. }
             | Self::MessageHeld { third_party, environment, .. }

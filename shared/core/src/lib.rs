@@ -7,6 +7,7 @@
 pub mod address;
 pub mod backtest;
 pub mod causes;
+pub mod certification;
 pub mod command;
 pub mod confirmation;
 pub mod contact;

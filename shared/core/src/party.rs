@@ -1,6 +1,7 @@
 //! A third party: who it is, what it may see, how it is reached, and what can be done to it.
 
 mod acceptance;
+mod certify;
 mod decision;
 mod environment;
 mod failing;
@@ -12,15 +13,15 @@ mod refusals;
 mod rotation;
 mod route;
 pub mod sign_up;
+mod state;
 
 use std::slice;
 
 use event_schema::{
-    id::{Environment, KeyId, PartyId},
+    id::{CertificationId, Environment, KeyId, PartyId},
     third_party::ThirdPartyChange,
 };
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 pub use self::{
     acceptance::{AcceptanceClock, MOST_CLOCKS},
@@ -32,12 +33,20 @@ pub use self::{
     rotation::SigningRotation,
     route::concerns_routes,
     sign_up::Approval,
+    state::PartyState,
 };
 use self::{
     decision::{Alteration, decision},
     refusals::{disabled, taken},
 };
-use crate::{command::Refusal, delivery::DeliverySettings, health::Failing, mapping::Mapping, pattern::Pattern};
+use crate::{
+    certification::{Certification, Ended},
+    command::Refusal,
+    delivery::DeliverySettings,
+    health::Failing,
+    mapping::Mapping,
+    pattern::Pattern,
+};
 
 /// A third party with its settings in every environment.
 #[derive(Clone, Debug)]
@@ -56,36 +65,6 @@ pub struct Party {
     pub created_at: Timestamp,
     /// Its settings in `prod`, `test` and `dev`, in the order of [`Environment::ALL`].
     pub environments: [EnvironmentSettings; 3],
-}
-
-/// Whether a party takes part.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PartyState {
-    /// It is offered requests, and they are delivered.
-    Active,
-    /// It is offered requests; nothing is pushed until it is resumed. Its inbox stays open.
-    Paused,
-    /// It is offered nothing, and its keys do not work. For good.
-    Disabled,
-    /// It has signed up and not followed the link that was sent to its contact: it is offered nothing and has no keys.
-    Unconfirmed,
-    /// It has, and waits for an operator: it is offered nothing, and its keys do not work yet.
-    Pending,
-}
-
-impl PartyState {
-    /// The word on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Paused => "paused",
-            Self::Disabled => "disabled",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Pending => "pending",
-        }
-    }
 }
 
 impl Party {
@@ -161,8 +140,14 @@ pub enum PartyCommand {
     Fail(Environment, Failing),
     /// An attempt has succeeded after that.
     Recover(Environment),
+    /// A certification begins.
+    BeginCertification(Box<Certification>),
+    /// The certification with this id is over; if it was passed, `prod` opens.
+    EndCertification(CertificationId, Ended),
     /// A key is added.
     AddKey(ApiKey),
+    /// The party makes the first key of an environment that has been opened to it.
+    MoveIn(ApiKey),
     /// A key stops working.
     RevokeKey(KeyId),
     /// The party takes one of its own keys in an environment away, though not the last one that it can manage with.
@@ -175,7 +160,10 @@ impl PartyCommand {
     /// Whether it is decided on the keys that the party has.
     #[must_use]
     pub fn asks_for_keys(&self) -> bool {
-        matches!(self, Self::AddKey(_) | Self::RevokeKey(_) | Self::GiveUpKey(..))
+        matches!(
+            self,
+            Self::AddKey(_) | Self::MoveIn(_) | Self::RevokeKey(_) | Self::GiveUpKey(..) | Self::ConfirmSignUp(..)
+        )
     }
 
     /// Decides, given what there is, who asks, and when.
@@ -189,12 +177,12 @@ impl PartyCommand {
         }
         let mut party = known.party.ok_or(Refusal::NotFound)?.clone();
         if self.is_done(&party) {
-            return Ok(PartyDecision { party, add_keys: vec![], revoke_key: None, fact: None });
+            return Ok(PartyDecision { party, add_keys: vec![], revoke_keys: vec![], fact: None });
         }
         if party.state == PartyState::Disabled {
             return Err(disabled());
         }
-        let (add_keys, revoke_key) = self.keys(known.keys, at)?;
+        let (add_keys, revoked) = self.keys(&party, known.keys, at)?;
         match self {
             Self::RotateSigningKey(environment, rotation) => {
                 rotation.apply(&mut party.environment_mut(*environment).delivery)?;
@@ -204,17 +192,20 @@ impl PartyCommand {
             _ => {}
         }
         let mut change = match self {
-            Self::ConfirmSignUp(_, approval) => sign_up::confirm(&mut party, *approval)?,
+            Self::ConfirmSignUp(_, approval) => sign_up::confirm(&mut party, *approval, &revoked)?,
             Self::Approve => sign_up::approve(&mut party)?,
+            Self::BeginCertification(run) => certify::begin(&mut party, run, at)?,
             _ => self.alter(&mut party),
         };
-        change.1 = revoke_key.map_or(change.1, |key| Some(key.environment));
+        if let [key] = *revoked {
+            change.1 = Some(key.environment);
+        }
         let (kind, environment, fields) = &change;
         if concerns_routes(*kind, fields) {
             route::unmark(&mut party, *environment);
         }
         let mut decided = decision(id, party, change, by, add_keys);
-        decided.revoke_key = revoke_key.cloned();
+        decided.revoke_keys = revoked.into_iter().cloned().collect();
         Ok(decided)
     }
 
@@ -232,17 +223,21 @@ impl PartyCommand {
         }
     }
 
-    /// The keys that are added, and the one that is revoked.
-    fn keys<'a>(&'a self, keys: &'a [ApiKey], now: Timestamp) -> Result<(&'a [ApiKey], Option<&'a ApiKey>), Refusal> {
-        match self {
-            Self::AddKey(key) => keys::admit(keys, key).map(|()| (slice::from_ref(key), None)),
-            Self::ConfirmSignUp(first, _) => Ok((first, None)),
-            Self::RevokeKey(key_id) => keys::named(keys, *key_id).map(|key| (&[][..], Some(key))),
-            Self::GiveUpKey(environment, key_id) => {
-                keys::given_up(keys, *environment, *key_id, now).map(|key| (&[][..], Some(key)))
-            }
-            _ => Ok((&[], None)),
-        }
+    /// The keys that are added, and those that are revoked.
+    fn keys<'a>(
+        &'a self,
+        party: &Party,
+        keys: &'a [ApiKey],
+        now: Timestamp,
+    ) -> Result<(&'a [ApiKey], Vec<&'a ApiKey>), Refusal> {
+        Ok(match self {
+            Self::AddKey(key) => keys::admit(keys, key).map(|()| (slice::from_ref(key), vec![]))?,
+            Self::MoveIn(key) => (slice::from_ref(key), keys::moved_in_with(party, keys, key, now)?),
+            Self::ConfirmSignUp(first, _) => (first, sign_up::replaced(party, keys)),
+            Self::RevokeKey(key_id) => (&[], vec![keys::named(keys, *key_id)?]),
+            Self::GiveUpKey(environment, key_id) => (&[], vec![keys::given_up(keys, *environment, *key_id, now)?]),
+            _ => (&[], vec![]),
+        })
     }
 
     /// Whether it was done before, so that doing it again is nothing to tell: ten answers of 410 are one pause. A route
@@ -255,6 +250,7 @@ impl PartyCommand {
             Self::Resume(environment) => party.environment(*environment).paused.is_none(),
             Self::Fail(environment, failing) => failing.is_told(party.environment(*environment)),
             Self::Recover(environment) => party.environment(*environment).failing.is_none(),
+            Self::EndCertification(id, _) => !certify::is_running(party, *id),
             Self::RouteMade(environment, made_for) => !route::is_wanted(party, *environment, made_for),
             _ => false,
         }
@@ -290,10 +286,16 @@ impl PartyCommand {
             Self::Fail(environment, failing) => failing.alter(party, *environment),
             Self::Recover(environment) => failing::recover(party, *environment),
             Self::RotateSigningKey(environment, _) => (Changed, Some(*environment), vec!["signing_keys".to_owned()]),
-            Self::AddKey(key) => (Changed, Some(key.environment), vec![fields::KEYS.to_owned()]),
+            Self::EndCertification(_, ended) => certify::end(party, ended),
+            Self::AddKey(key) | Self::MoveIn(key) => (Changed, Some(key.environment), vec![fields::KEYS.to_owned()]),
             Self::RevokeKey(_) | Self::GiveUpKey(..) => (Changed, None, vec![fields::REVOKED_KEYS.to_owned()]),
             // Those before the last were decided on before.
-            Self::Join(..) | Self::SignUp(_) | Self::ConfirmSignUp(..) | Self::Approve | Self::Disable => {
+            Self::Join(..)
+            | Self::SignUp(_)
+            | Self::ConfirmSignUp(..)
+            | Self::Approve
+            | Self::BeginCertification(_)
+            | Self::Disable => {
                 party.state = PartyState::Disabled;
                 (Disabled, None, vec![])
             }

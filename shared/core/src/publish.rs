@@ -82,6 +82,7 @@ pub fn kind(fact: &Fact) -> Option<EventKind> {
         Fact::PartyChanged { .. } => Some(EventKind::ThirdParty),
         Fact::OfferWithdrawn { told: false, .. }
         | Fact::OfferNoted { .. }
+        | Fact::AnswerSeen { .. }
         | Fact::MessageAttempted { .. }
         | Fact::MessageLeased { .. }
         | Fact::UserTold { .. } => None,

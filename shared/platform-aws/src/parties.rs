@@ -179,7 +179,7 @@ impl Aws {
         for key in &decision.add_keys {
             writes.extend(keys::added(key).map_err(TableError::from)?);
         }
-        writes.extend(decision.revoke_key.iter().flat_map(keys::revoked));
+        writes.extend(decision.revoke_keys.iter().flat_map(keys::revoked));
         if let Some(fact) = decision.fact.clone() {
             let entry = JournalEntry { sequence, request: None, at: change.at, cause: None, fact };
             let journal = journal::item(&party_pk(&change.id), &entry, None, now);

@@ -8,7 +8,7 @@ use marketplace_core::{
     publish::Happened,
 };
 
-use crate::{push::queues::Due, shared::Shared};
+use crate::{certifications, push::queues::Due, shared::Shared};
 
 /// Collected while a transaction runs; made known after its commit, dropped after a rollback.
 #[derive(Default)]
@@ -51,6 +51,7 @@ impl Effects {
         for (party, environment) in shared.queues.offer(self.due.into_values(), shared) {
             shared.waiters.wake(&party, environment);
         }
+        certifications::wake(&self.parties, shared);
         for (_, party) in &self.parties {
             for environment in Environment::ALL {
                 shared.queues.settings_changed(party, environment);

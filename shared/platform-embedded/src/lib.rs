@@ -6,6 +6,7 @@
 pub mod alarms;
 mod backup;
 pub mod bus;
+mod certifications;
 mod changes;
 mod checkpoint;
 mod contacts;
@@ -121,6 +122,7 @@ impl Embedded {
             waiters: Waiters::default(),
             alarm: Alarm::default(),
             replay_started: tokio::sync::Notify::new(),
+            certifications: tokio::sync::Notify::new(),
             running: Mutex::default(),
             tests: Mutex::default(),
             sign_ups: sign_ups::Turns::default(),

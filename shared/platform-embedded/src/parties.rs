@@ -126,7 +126,7 @@ impl ApplyToParty {
             keys::write(connection, key)?;
             transaction.effects.keys.push((key.hash, Some(key.clone())));
         }
-        if let Some(key) = &decision.revoke_key {
+        for key in &decision.revoke_keys {
             keys::remove(connection, key)?;
             transaction.effects.keys.push((key.hash, None));
         }

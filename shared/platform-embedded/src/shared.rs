@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) alarm: Alarm,
     /// Somebody has started a replay.
     pub(crate) replay_started: Notify,
+    /// Wakes whoever goes on with certifications.
+    pub(crate) certifications: Notify,
     /// Idempotency keys whose first POST is still running.
     pub(crate) running: Mutex<HashSet<[u8; 32]>>,
     /// Which parties have had their endpoints tested lately.

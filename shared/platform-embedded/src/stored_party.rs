@@ -2,6 +2,7 @@
 
 use event_schema::id::PartyId;
 use marketplace_core::{
+    certification::Certification,
     delivery::{DeliverySettings, Secrets, Withheld},
     health::Failing,
     mapping::Mapping,
@@ -38,6 +39,8 @@ struct StoredEnvironment {
     acceptance: Vec<AcceptanceClock>,
     #[serde(default)]
     mapping: Option<Box<Mapping>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    certification: Option<Box<Certification>>,
 }
 
 /// What is sealed with the secrets, so that one party's cannot be put into another's row.
@@ -66,6 +69,7 @@ pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, versi
         route: settings.route,
         acceptance: settings.acceptance.clone(),
         mapping: settings.mapping.clone(),
+        certification: settings.certification.clone(),
     };
     let settings = Stored {
         name: party.name.clone(),
@@ -111,6 +115,7 @@ pub(crate) fn read(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<(u64, Party
             route: settings.route,
             acceptance: settings.acceptance,
             mapping: settings.mapping,
+            certification: settings.certification,
         })
     });
     let [prod, test, dev] = environments;

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod breaker;
+mod certification;
 mod cloud;
 mod http;
 mod notify;

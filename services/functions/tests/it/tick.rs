@@ -121,7 +121,7 @@ pub(crate) fn changed(third_party: &str, environment: Option<&str>, change: &str
     event(names::SOURCE_REGISTRY, names::THIRD_PARTY, &detail)
 }
 
-async fn changes(world: &World, bodies: &[&str]) -> Vec<String> {
+pub(crate) async fn changes(world: &World, bodies: &[&str]) -> Vec<String> {
     let batch = serde_json::to_value(sqs(bodies)).unwrap();
     match tick::handle(serde_json::from_value(batch).unwrap(), &deps(world)).await.unwrap() {
         Answer::Changes(response) => failed(&response).into_iter().map(str::to_owned).collect(),

@@ -32,7 +32,8 @@ impl Default for Wish {
 }
 
 impl NewKey {
-    /// The environment of the new key and the rest; `own` is the only one that the caller may make keys for.
+    /// The environment of the new key and the rest; `own` is the one that the caller's key opens, if it is a party. With
+    /// one of `test` a party may make the first key of `prod`.
     ///
     /// # Errors
     /// 422 with every field at fault.
@@ -53,8 +54,10 @@ impl NewKey {
 
 fn environment(given: Option<Environment>, own: Option<Environment>) -> Result<Environment, Fault> {
     match (given, own) {
+        (Some(Environment::Prod), Some(Environment::Test)) => Ok(Environment::Prod),
         (Some(given), Some(own)) if given != own => {
-            Err(Fault::new("/environment", format!("must be `{own}`, the one that your key opens")))
+            let or_prod = if own == Environment::Test { ", or `prod`" } else { "" };
+            Err(Fault::new("/environment", format!("must be `{own}`, the one that your key opens{or_prod}")))
         }
         (given, own) => given.or(own).ok_or_else(|| Fault::new("/environment", "must be given")),
     }
@@ -95,9 +98,12 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_at_once() {
-        let body = json!({ "environment": "prod", "name": "", "expires_at": "2020-01-01T00:00:00Z" });
+        let body = json!({ "environment": "dev", "name": "", "expires_at": "2020-01-01T00:00:00Z" });
         let faults = checked(body, Some(Environment::Test)).err().unwrap();
         assert_eq!(faults, ["/environment", "/name", "/expires_at"]);
         assert_eq!(checked(json!({}), None).err().unwrap(), ["/environment"]);
+        let prod = || json!({ "environment": "prod" });
+        assert_eq!(checked(prod(), Some(Environment::Test)).ok().unwrap().0, Environment::Prod);
+        assert_eq!(checked(prod(), Some(Environment::Dev)).err().unwrap(), ["/environment"]);
     }
 }

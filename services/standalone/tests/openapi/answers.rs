@@ -108,7 +108,15 @@ async fn every_operation_answers_as_described() {
 }
 
 async fn watching(witness: &Witness) {
-    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/.well-known/jwks.json"] {
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/.well-known/jwks.json",
+        "/third-parties/confirm",
+    ] {
         witness.get(&witness.gateway.anyone, path, &[]).await;
     }
     let served = witness.gateway.anyone.get("/openapi.json").await.json();
@@ -182,11 +190,30 @@ async fn sign_ups(witness: &Witness) {
     witness.get(witness.operator(), "/v1/third-parties/{id}", &[id]).await;
     let token = witness.gateway.mailbox.confirmation_token(contact).await;
     let confirmed = witness.post(anyone, confirm, &[], json!({ "token": token }), 200).await;
-    witness.post(anyone, confirm, &[], json!({ "token": token }), 404).await;
+    let lost = anyone.with_key(&text(&confirmed["keys"][0]["api_key"]));
+    let confirmed = witness.post(anyone, confirm, &[], json!({ "token": token }), 200).await;
+    witness.call(&lost, (Method::GET, "/v1/me"), &[], None, 401).await;
     let api = anyone.with_key(&text(&confirmed["keys"][0]["api_key"]));
     witness.call(&api, (Method::GET, "/v1/me"), &[], None, 403).await;
     witness.post(witness.operator(), approve, &[id], json!({}), 200).await;
     witness.get(&api, "/v1/me", &[]).await;
+    witness.post(anyone, confirm, &[], json!({ "token": token }), 404).await;
+    certifying(witness, &api).await;
+}
+
+/// Who has signed up has itself certified, and does not get into `prod` before that is passed.
+async fn certifying(witness: &Witness, api: &Caller) {
+    let path = "/v1/me/certification";
+    witness.call(api, (Method::GET, path), &[], None, 404).await;
+    witness.post(api, path, &[], json!({ "environment": "test" }), 422).await;
+    let begun = witness.post(api, path, &[], json!({}), 202).await;
+    assert_eq!(begun["state"], "running");
+    let running = witness.post(api, path, &[], json!({}), 409).await;
+    assert_eq!(running["current_status"], "running");
+    let read = witness.get(api, path, &[]).await;
+    assert_eq!(read["certification_id"], begun["certification_id"]);
+    let closed = witness.post(api, "/v1/me/keys", &[], json!({ "environment": "prod" }), 409).await;
+    assert_eq!(closed["current_status"], "closed");
 }
 
 /// A party has pushes stop and go on, and cannot when it was an operator who paused it.

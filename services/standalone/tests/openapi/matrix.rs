@@ -45,6 +45,8 @@ POST   /v1/inbox/extend                           401  403      403   200   200 
 POST   /v1/inbox/release                          401  403      403   200   200       200       200      403     401     401
 
 GET    /v1/me                                     401  403      403   200   200       200       200      403     401     401
+GET    /v1/me/certification                       401  403      403   404   404       404       404      403     401     401
+POST   /v1/me/certification                       401  403      403   409   409       202       403      403     401     401
 GET    /v1/me/changes                             401  403      403   200   200       200       200      403     401     401
 GET    /v1/me/deliveries                          401  403      403   200   200       200       200      403     401     401
 POST   /v1/me/deliveries/{delivery_id}/replay     401  403      403   202   404       404       202      403     401     401
@@ -74,6 +76,7 @@ DELETE /v1/third-parties/{id}/keys/{key_id}       401  403      403   403   403 
 GET    /v1/dead-letters                           401  403      403   403   403       403       403      200     401     401
 POST   /v1/dead-letters/replay                    401  403      403   403   403       403       403      202     401     401
 
+GET    /third-parties/confirm                     200  200      200   200   200       200       200      200     200     200
 POST   /v1/third-parties/signup                   202  202      202   202   202       202       202      202     202     202
 POST   /v1/third-parties/confirm                  404  404      404   404   404       404       404      404     404     404
 POST   /v1/third-parties/{id}/approve             401  403      403   403   403       403       403      200     401     401

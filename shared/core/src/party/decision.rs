@@ -24,8 +24,8 @@ pub struct PartyDecision {
     pub party: Party,
     /// Keys to store.
     pub add_keys: Vec<ApiKey>,
-    /// A key to remove.
-    pub revoke_key: Option<ApiKey>,
+    /// Keys to remove.
+    pub revoke_keys: Vec<ApiKey>,
     /// What to write in the journal, with who did it; none when nothing changes, and then nothing else is written.
     pub fact: Option<Fact>,
 }
@@ -41,5 +41,5 @@ pub(super) fn decision(
     add_keys: &[ApiKey],
 ) -> PartyDecision {
     let fact = Fact::PartyChanged { third_party: id.clone(), environment, change, fields, by: by.to_owned() };
-    PartyDecision { party, add_keys: add_keys.to_vec(), revoke_key: None, fact: Some(fact) }
+    PartyDecision { party, add_keys: add_keys.to_vec(), revoke_keys: vec![], fact: Some(fact) }
 }

@@ -1,7 +1,9 @@
 //! What a party has set in one of its environments.
 
 use super::{AcceptanceClock, fields, route};
-use crate::{delivery::DeliverySettings, health::Failing, mapping::Mapping, pattern::Pattern};
+use crate::{
+    certification::Certification, delivery::DeliverySettings, health::Failing, mapping::Mapping, pattern::Pattern,
+};
 
 /// What a party has set in one environment.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct EnvironmentSettings {
     pub acceptance: Vec<AcceptanceClock>,
     /// Its own names for what messages and answers say; none: ours.
     pub mapping: Option<Box<Mapping>>,
+    /// Its newest certification; in `test` alone.
+    pub certification: Option<Box<Certification>>,
 }
 
 impl EnvironmentSettings {
@@ -37,6 +41,7 @@ impl EnvironmentSettings {
             route: false,
             acceptance: Vec::new(),
             mapping: None,
+            certification: None,
         }
     }
 

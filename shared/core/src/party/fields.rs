@@ -20,3 +20,9 @@ pub const STILL_FAILING: &str = "still_failing";
 
 /// An attempt has succeeded after that; nobody is told.
 pub const RECOVERED: &str = "recovered";
+
+/// A certification began, or was not passed.
+pub const CERTIFICATION: &str = "certification";
+
+/// A certification was passed.
+pub const CERTIFIED: &str = "certified";

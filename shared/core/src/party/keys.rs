@@ -4,6 +4,7 @@ use event_schema::id::{Environment, KeyId, PartyId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::{Party, certify::closed};
 use crate::command::Refusal;
 
 /// Most keys of a party in one environment, those that have expired too.
@@ -112,6 +113,30 @@ pub(super) fn admit(keys: &[ApiKey], new: &ApiKey) -> Result<(), Refusal> {
     }
     let detail = format!("there are {MOST_KEYS} keys in `{}`: revoke those that nobody uses", new.environment);
     Err(Refusal::State { current_status: "too-many-keys", detail })
+}
+
+/// Those that the first key of an environment takes the place of, when the party makes it with a key of another: the
+/// answer to an earlier try may have been lost.
+///
+/// # Errors
+/// [`Refusal::State`] when the environment is closed, or has a key with which the party manages it.
+pub(super) fn moved_in_with<'a>(
+    party: &Party,
+    keys: &'a [ApiKey],
+    new: &ApiKey,
+    now: Timestamp,
+) -> Result<Vec<&'a ApiKey>, Refusal> {
+    if !party.environment(new.environment).open {
+        return Err(closed(new.environment));
+    }
+    let manages =
+        |key: &&ApiKey| key.environment == new.environment && key.scope == KeyScope::Manage && !key.has_expired(now);
+    let managing: Vec<_> = keys.iter().filter(manages).collect();
+    if managing.iter().any(|key| key.last_used_at.is_some()) {
+        let detail = format!("`{}` has a key that manages it: make others with that", new.environment);
+        return Err(Refusal::State { current_status: "has-key", detail });
+    }
+    Ok(managing)
 }
 
 /// The one of a party's keys that is to be revoked.

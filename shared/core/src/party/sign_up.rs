@@ -8,9 +8,9 @@ use event_schema::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Party, PartyState,
+    ApiKey, Party, PartyState,
     decision::Alteration,
-    fields::SIGN_UP,
+    fields::{KEYS, SIGN_UP},
     refusals::{taken, unapproved},
 };
 use crate::command::Refusal;
@@ -53,13 +53,14 @@ pub(super) fn sign_up(new: &Party, current: Option<&Party>, at: Timestamp) -> Re
     if may { Ok(Party { created_at: at, ..signing_up(new.clone()) }) } else { Err(taken()) }
 }
 
-/// The address is confirmed, once.
+/// The address is confirmed. Again, until one of the first keys is used: the answer with them may have been lost.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] when it was before.
-pub(super) fn confirm(party: &mut Party, approval: Approval) -> Result<Alteration, Refusal> {
+/// [`Refusal::NotFound`] when it was before, and no key is replaced.
+pub(super) fn confirm(party: &mut Party, approval: Approval, replaced: &[&ApiKey]) -> Result<Alteration, Refusal> {
     if party.state != PartyState::Unconfirmed {
-        return Err(Refusal::NotFound);
+        let again = (ThirdPartyChange::Changed, None, vec![KEYS.to_owned()]);
+        return if replaced.is_empty() { Err(Refusal::NotFound) } else { Ok(again) };
     }
     Ok(match approval {
         Approval::NotNeeded => joined(party),
@@ -68,6 +69,12 @@ pub(super) fn confirm(party: &mut Party, approval: Approval) -> Result<Alteratio
             (ThirdPartyChange::Changed, None, vec!["state".to_owned()])
         }
     })
+}
+
+/// The keys that new first keys take the place of: all of the party's, as long as it has used none.
+pub(super) fn replaced<'a>(party: &Party, keys: &'a [ApiKey]) -> Vec<&'a ApiKey> {
+    let unused = keys.iter().all(|key| key.last_used_at.is_none());
+    if unused && party.state != PartyState::Unconfirmed { keys.iter().collect() } else { vec![] }
 }
 
 /// An operator lets it take part.
@@ -109,7 +116,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::party::{ApiKey, Known, PartyCommand, PartyDecision, PartyPatch};
+    use crate::party::{Known, PartyCommand, PartyDecision, PartyPatch};
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
@@ -152,6 +159,23 @@ mod tests {
         assert_eq!(open, [false, true, true], "prod, test, dev");
         let again = decide(Some(&decided.party), &confirms(Approval::NotNeeded), NOW);
         assert!(matches!(again, Err(Refusal::NotFound)), "once");
+    }
+
+    #[test]
+    fn the_link_leads_to_other_first_keys_until_one_is_used() {
+        let new = decide(None, &signs_up("a@example.com"), NOW).unwrap().party;
+        let first = decide(Some(&new), &confirms(Approval::ByAnOperator), NOW).unwrap();
+        let again = |keys: &[ApiKey]| {
+            let known = Known { party: Some(&first.party), keys };
+            confirms(Approval::ByAnOperator).decide(&id(), known, "anyone", NOW)
+        };
+        let replaced = again(&first.add_keys).unwrap();
+        assert_eq!((replaced.add_keys.len(), &replaced.revoke_keys), (2, &first.add_keys));
+        assert_eq!(replaced.party.state, PartyState::Pending);
+        let mut used = first.add_keys.clone();
+        used[0].last_used_at = Some(NOW);
+        assert!(matches!(again(&used), Err(Refusal::NotFound)), "it has arrived");
+        assert!(matches!(again(&[]), Err(Refusal::NotFound)), "an operator took them away");
     }
 
     #[test]

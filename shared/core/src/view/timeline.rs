@@ -31,6 +31,8 @@ pub struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     won: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    status_code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<MessageType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<Via>,
@@ -115,6 +117,7 @@ fn is_between_party_and_marketplace(fact: &Fact) -> bool {
             | Fact::MessageMade { .. }
             | Fact::MessageAttempted { .. }
             | Fact::MessageLeased { .. }
+            | Fact::AnswerSeen { .. }
     )
 }
 
@@ -150,6 +153,7 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::OfferNoted { .. } => "offer.noted",
         Fact::MessageAttempted { .. } => "message.attempted",
         Fact::MessageLeased { .. } => "message.leased",
+        Fact::AnswerSeen { .. } => "answer.seen",
         Fact::MessageDelivered { .. } => "message.delivered",
         Fact::MessageFailed { .. } => "message.failed",
         Fact::MessageHeld { .. } => "message.held",
@@ -171,6 +175,7 @@ fn delivery(fact: &Fact) -> Option<DeliveryId> {
         | Fact::OfferNoted { delivery_id, .. }
         | Fact::MessageAttempted { delivery_id, .. }
         | Fact::MessageLeased { delivery_id, .. }
+        | Fact::AnswerSeen { delivery_id, .. }
         | Fact::MessageDelivered { delivery_id, .. }
         | Fact::MessageFailed { delivery_id, .. }
         | Fact::MessageHeld { delivery_id, .. }
@@ -209,6 +214,10 @@ impl<'a> Entry<'a> {
                 self.won = won.then_some(true);
             }
             Fact::OfferNoted { status, .. } => self.status = Some(*status),
+            Fact::AnswerSeen { status, status_code, .. } => {
+                self.status = *status;
+                self.status_code = Some(*status_code);
+            }
             Fact::MessageDelivered { via, attempts, .. } => {
                 self.via = Some(*via);
                 self.attempts = Some(*attempts);

@@ -119,6 +119,7 @@ impl Witness {
                 Fact::UserTold { channel, of } => format!("told {channel} {of}"),
                 Fact::OfferNoted { .. }
                 | Fact::MessageAttempted { .. }
+                | Fact::AnswerSeen { .. }
                 | Fact::MessageFailed { .. }
                 | Fact::MessageHeld { .. }
                 | Fact::MessageReplayed { .. }

@@ -5,6 +5,7 @@ use std::fmt;
 use event_schema::id::{Environment, PartyId};
 use jiff::Timestamp;
 use marketplace_core::{
+    certification::Certification,
     delivery::{DeliverySettings, JoinError, PushSettings, Secrets, Withheld},
     health::Failing,
     mapping::Mapping,
@@ -75,6 +76,8 @@ struct StoredEnvironment {
     acceptance: Vec<AcceptanceClock>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mapping: Option<Box<Mapping>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    certification: Option<Box<Certification>>,
 }
 
 fn yes() -> bool {
@@ -107,6 +110,7 @@ impl Stored {
             route: settings.route,
             acceptance: settings.acceptance.clone(),
             mapping: settings.mapping.clone(),
+            certification: settings.certification.clone(),
         };
         Self {
             id: party.id.clone(),
@@ -156,8 +160,8 @@ impl Stored {
 
 impl StoredEnvironment {
     fn with(self, delivery: DeliverySettings) -> EnvironmentSettings {
-        let Self { open, paused, filter, failing, route, acceptance, mapping, .. } = self;
-        EnvironmentSettings { open, paused, filter, failing, delivery, route, acceptance, mapping }
+        let Self { open, paused, filter, failing, route, acceptance, mapping, certification, .. } = self;
+        EnvironmentSettings { open, paused, filter, failing, delivery, route, acceptance, mapping, certification }
     }
 }
 
