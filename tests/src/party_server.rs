@@ -345,15 +345,20 @@ impl ClosedDoor {
         Self { address: socket.local_addr().expect("bound"), socket }
     }
 
-    /// Opens a server there for a while: once it is dropped, connections are refused again.
+    /// Opens a server there for a while: once it is dropped, connections are refused again. Waits for the one before to
+    /// let go of the port.
     ///
     /// # Panics
     /// When the port cannot be listened on.
-    #[must_use]
-    pub fn open_for_now(&self, behaviour: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> PartyServer {
-        let socket = reusable();
-        socket.bind(self.address).expect("a port of ours");
-        PartyServer::serve(socket.listen(1_024).expect("a bound socket"), behaviour)
+    pub async fn open_for_now(
+        &self,
+        behaviour: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static,
+    ) -> PartyServer {
+        let listener = eventually("the port can be listened on", async || {
+            let socket = reusable();
+            socket.bind(self.address).and_then(|()| socket.listen(1_024)).ok()
+        });
+        PartyServer::serve(listener.await, behaviour)
     }
 
     /// The address of a path on it.

@@ -96,7 +96,7 @@ async fn its_contact_is_warned_once_for_each_level_and_in_the_end_it_is_paused()
     told(Warning::Pause).await;
 
     // What comes is kept, and goes out once it is resumed.
-    offers.push(offered(&machine.store, "books", at(40_000)).await);
+    offers.push(offered(&machine.store, "books", at(37_000)).await);
     let sent = script.sent().len();
     nudge(&machine.store, "books").await;
     assert_eq!(script.sent().len(), sent);

@@ -20,6 +20,7 @@ pub(crate) async fn an_endpoint_that_nobody_has_called_is_a_good_one<P: Platform
             assert_eq!(store.health(&party_id(name), environment).await.unwrap(), Health::default());
         }
     }
-    let store = platform.reopen_after(store).await.store();
+    let platform = platform.reopen_after(store).await;
+    let store = platform.store();
     assert_eq!(store.health(&party_id("books"), Environment::Prod).await.unwrap(), Health::default());
 }

@@ -46,7 +46,7 @@ fn it_opens_when_half_of_at_least_ten_attempts_in_a_minute_failed() {
     let mut mixed = Health::default();
     for number in 0..1_000 {
         // Four of ten, evenly.
-        mixed.record(&ended(number % 5 >= 2, false, at(number / 30)), &rules());
+        mixed.record(&ended(number % 5 < 3, false, at(number / 30)), &rules());
         assert!(!mixed.is_shut(), "{number}");
     }
     let mut rare = Health::default();

@@ -84,7 +84,9 @@ impl Sender {
             if ready == 0 {
                 return made;
             }
-            let turns = self.spacing.take(next, now, self.credit, ready.min(self.at_once));
+            // Whoever only begins has not been late.
+            let credit = if made.is_empty() { Duration::ZERO } else { self.credit };
+            let turns = self.spacing.take(next, now, credit, ready.min(self.at_once));
             next = turns.next;
             for _ in 0..turns.granted {
                 let Some(Reverse((_, failures))) = due.pop() else { break };
