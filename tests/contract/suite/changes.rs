@@ -62,12 +62,12 @@ pub(crate) async fn what_happens_to_a_partys_offers_is_told_in_order<P: Platform
     let ours = |disposition, seconds| attempted(pushed, disposition, at(seconds));
     store.apply(ours(Disposition::RetryAt(at(4)), 3), Urgency::Ours, None).await.expect("recorded");
     store.apply(ours(Disposition::Dead("max_age_reached".to_owned()), 4), Urgency::Ours, None).await.expect("recorded");
-    for seconds in [5, 6] {
-        // Leased, given back, and leased again: it is read once.
-        let leased = store.lease(&party_id("books"), Environment::Prod, 1, at(seconds), at(60)).await.expect("leased");
-        assert_eq!(leased[0].offer.delivery_id, read_one);
-        let release = use_inbox(read_one, "books", InboxAction::Release, at(seconds));
-        store.apply(release, Urgency::Ours, None).await.expect("given back");
+    // Leased, given back, and leased again: it is read once.
+    let leased = store.lease(&party_id("books"), Environment::Prod, 1, at(5), at(60)).await.expect("leased");
+    assert_eq!(leased[0].offer.delivery_id, read_one);
+    for (action, seconds) in [(InboxAction::Release, 5), (InboxAction::Lease(at(60)), 6)] {
+        let action = use_inbox(read_one, "books", action, at(seconds));
+        store.apply(action, Urgency::Ours, None).await.expect("done");
     }
     store.apply(answer(read_one, "books", AnswerStatus::Accepted), Urgency::Ours, None).await.expect("answered");
     let (all, _) = read(&store, "books", None, 3).await;

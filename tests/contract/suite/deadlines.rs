@@ -77,6 +77,7 @@ pub(crate) async fn a_party_is_reminded_and_then_its_time_is_over<P: PlatformUnd
             "offer.created",
             "message.delivered",
             "offer.reminded",
+            "message.leased",
             "message.delivered",
             "offer.expired",
             "message.made",

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Mutex};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Answer, Caller, Party, PartyServer, Reply, TestGateway, User, market::text};
+use tests::{Answer, Caller, Party, PartyServer, Reply, TestGateway, User, eventually, market::text};
 
 use crate::document::{faults, operation, operations, strict_validator};
 
@@ -320,7 +320,14 @@ async fn history(witness: &Witness, party: &Party) {
     let dry_run = json!({ "since": "2026-01-01T00:00:00Z", "dry_run": true });
     witness.post(&party.api, "/v1/me/replay", &[], dry_run, 200).await;
     witness.post(&party.api, "/v1/me/replay", &[], json!({ "since": "2999-01-01T00:00:00Z" }), 422).await;
-    witness.get(&party.api, "/v1/me/replays/{replay_id}", &[&text(&started["replay_id"])]).await;
+    let replay = text(&started["replay_id"]);
+    eventually("the replay is done", async || {
+        let replay = witness.get(&party.api, "/v1/me/replays/{replay_id}", &[&replay]).await;
+        (replay["state"] == "done").then_some(())
+    })
+    .await;
+    // Nobody listens at the endpoint any more.
+    party.acknowledge(&id).await;
     for (_, trial) in operation("post", "/v1/me/mapping/preview").body_examples() {
         let preview = witness.post(&party.api, "/v1/me/mapping/preview", &[], trial.clone(), 200).await;
         assert_eq!(preview["samples"].as_array().map(Vec::len), Some(1));

@@ -97,6 +97,6 @@ fn stories_reach_what_the_properties_are_about() {
         kinds.into_iter().for_each(|kind| *times.entry(kind).or_default() += 1);
     }
     // Every fact but the parties' own, winning, and a second round.
-    assert_eq!(times.len(), 18, "{times:?}");
+    assert_eq!(times.len(), 20, "{times:?}");
     assert!(times.values().all(|times| *times >= 3), "{times:?}");
 }
