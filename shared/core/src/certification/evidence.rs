@@ -35,13 +35,18 @@ impl<'a> Evidence<'a> {
         self.0.attempts.iter().map(|(_, attempt)| attempt).filter(move |attempt| attempt.message == kind)
     }
 
-    /// When messages of this kind arrived: pushes that were answered with 2xx, and acknowledgements in the inbox.
-    pub(super) fn arrivals(self, kind: MessageType) -> Vec<Timestamp> {
-        let pushed = self.attempts(kind).filter(|attempt| is_success(attempt)).map(ended);
-        let fetched = self.0.journal.iter().filter_map(|entry| match &entry.fact {
-            Fact::MessageDelivered { message, via: Via::Inbox, .. } if *message == kind => Some(entry.at),
-            _ => None,
+    /// When messages of this kind that were sent from then on arrived, oldest first: pushes that were answered with 2xx,
+    /// and acknowledgements in the inbox. There an answer is one, too.
+    pub(super) fn arrivals(self, kind: MessageType, since: Timestamp) -> Vec<Timestamp> {
+        let sent = |attempt: &&Attempt| attempt.at >= since && is_success(attempt);
+        let pushed = self.attempts(kind).filter(sent).map(ended);
+        let polls = self.0.attempts.is_empty();
+        let fetched = self.0.journal.iter().filter(|entry| match &entry.fact {
+            Fact::MessageDelivered { message, via: Via::Inbox, .. } => *message == kind,
+            Fact::OfferAnswered { .. } => polls && kind == MessageType::OfferCreated,
+            _ => false,
         });
+        let fetched = fetched.map(|entry| entry.at).filter(|at| *at >= since);
         let mut arrivals: Vec<_> = pushed.chain(fetched).collect();
         arrivals.sort_unstable();
         arrivals
