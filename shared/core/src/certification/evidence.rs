@@ -36,20 +36,23 @@ impl<'a> Evidence<'a> {
     }
 
     /// When messages of this kind that were sent from then on arrived, oldest first: pushes that were answered with 2xx,
-    /// and acknowledgements in the inbox. There an answer is one, too.
+    /// and acknowledgements in the inbox.
     pub(super) fn arrivals(self, kind: MessageType, since: Timestamp) -> Vec<Timestamp> {
         let sent = |attempt: &&Attempt| attempt.at >= since && is_success(attempt);
         let pushed = self.attempts(kind).filter(sent).map(ended);
-        let polls = self.0.attempts.is_empty();
-        let fetched = self.0.journal.iter().filter(|entry| match &entry.fact {
-            Fact::MessageDelivered { message, via: Via::Inbox, .. } => *message == kind,
-            Fact::OfferAnswered { .. } => polls && kind == MessageType::OfferCreated,
-            _ => false,
+        let fetched = self.0.journal.iter().filter_map(|entry| match &entry.fact {
+            Fact::MessageDelivered { message, via: Via::Inbox, .. } if *message == kind => Some(entry.at),
+            _ => None,
         });
-        let fetched = fetched.map(|entry| entry.at).filter(|at| *at >= since);
-        let mut arrivals: Vec<_> = pushed.chain(fetched).collect();
+        let mut arrivals: Vec<_> = pushed.chain(fetched.filter(|at| *at >= since)).collect();
         arrivals.sort_unstable();
         arrivals
+    }
+
+    /// Whether the offer has arrived. To who polls, an answer acknowledges it, too.
+    pub(super) fn acknowledged(self, since: Timestamp) -> bool {
+        let answered = self.0.attempts.is_empty() && self.answered().is_some();
+        answered || !self.arrivals(MessageType::OfferCreated, since).is_empty()
     }
 
     /// When it was first sent again.

@@ -40,7 +40,7 @@ impl Hour {
 pub(super) type Judged = (Verdict, Option<Action>);
 
 pub(super) fn acknowledges(scene: Evidence<'_>, hour: Hour) -> Judged {
-    if !scene.arrivals(OFFER, hour.began).is_empty() {
+    if scene.acknowledged(hour.began) {
         return (Verdict::Passed, None);
     }
     (hour.or_at_last(|| scene.silence(OFFER, hour.began)), None)
@@ -64,7 +64,7 @@ pub(super) fn retry(scene: Evidence<'_>, hour: Hour) -> Judged {
 
 /// Sent again as soon as it has arrived.
 pub(super) fn duplicate(scene: Evidence<'_>, hour: Hour) -> Judged {
-    again(scene, hour, Scene::Doubled, !scene.arrivals(OFFER, hour.began).is_empty())
+    again(scene, hour, Scene::Doubled, scene.acknowledged(hour.began))
 }
 
 /// An offer arrives again: that is acknowledged as well, and answered once.
