@@ -35,16 +35,24 @@ impl<'a> Evidence<'a> {
         self.0.attempts.iter().map(|(_, attempt)| attempt).filter(move |attempt| attempt.message == kind)
     }
 
-    /// When messages of this kind arrived: pushes that were answered with 2xx, and acknowledgements in the inbox.
-    pub(super) fn arrivals(self, kind: MessageType) -> Vec<Timestamp> {
-        let pushed = self.attempts(kind).filter(|attempt| is_success(attempt)).map(ended);
+    /// When messages of this kind that were sent from then on arrived, oldest first: pushes that were answered with 2xx,
+    /// and acknowledgements in the inbox.
+    pub(super) fn arrivals(self, kind: MessageType, since: Timestamp) -> Vec<Timestamp> {
+        let sent = |attempt: &&Attempt| attempt.at >= since && is_success(attempt);
+        let pushed = self.attempts(kind).filter(sent).map(ended);
         let fetched = self.0.journal.iter().filter_map(|entry| match &entry.fact {
             Fact::MessageDelivered { message, via: Via::Inbox, .. } if *message == kind => Some(entry.at),
             _ => None,
         });
-        let mut arrivals: Vec<_> = pushed.chain(fetched).collect();
+        let mut arrivals: Vec<_> = pushed.chain(fetched.filter(|at| *at >= since)).collect();
         arrivals.sort_unstable();
         arrivals
+    }
+
+    /// Whether the offer has arrived. To who polls, an answer acknowledges it, too.
+    pub(super) fn acknowledged(self, since: Timestamp) -> bool {
+        let answered = self.0.attempts.is_empty() && self.answered().is_some();
+        answered || !self.arrivals(MessageType::OfferCreated, since).is_empty()
     }
 
     /// When it was first sent again.

@@ -40,7 +40,7 @@ impl Hour {
 pub(super) type Judged = (Verdict, Option<Action>);
 
 pub(super) fn acknowledges(scene: Evidence<'_>, hour: Hour) -> Judged {
-    if !scene.arrivals(OFFER).is_empty() {
+    if scene.acknowledged(hour.began) {
         return (Verdict::Passed, None);
     }
     (hour.or_at_last(|| scene.silence(OFFER, hour.began)), None)
@@ -64,7 +64,7 @@ pub(super) fn retry(scene: Evidence<'_>, hour: Hour) -> Judged {
 
 /// Sent again as soon as it has arrived.
 pub(super) fn duplicate(scene: Evidence<'_>, hour: Hour) -> Judged {
-    again(scene, hour, Scene::Doubled, !scene.arrivals(OFFER).is_empty())
+    again(scene, hour, Scene::Doubled, scene.acknowledged(hour.began))
 }
 
 /// An offer arrives again: that is acknowledged as well, and answered once.
@@ -88,8 +88,7 @@ fn again(scene: Evidence<'_>, hour: Hour, which: Scene, due: bool) -> Judged {
         let reason = format!("when it came again, it was answered with {code}: acknowledge what you have already");
         return (Verdict::Failed(reason), None);
     }
-    let arrived = scene.arrivals(OFFER).into_iter().find(|at| *at > repeated);
-    match (arrived, scene.answered()) {
+    match (scene.arrivals(OFFER, repeated).first().copied(), scene.answered()) {
         (None, _) => {
             // An answer takes what is on its way with it.
             let lost = scene.offer().is_some_and(|offer| offer.message.is_none());
@@ -109,19 +108,19 @@ pub(super) fn conflict(scene: Evidence<'_>, hour: Hour) -> Judged {
         let reason = format!("{refused} answers were posted to an offer that was cancelled: 409 is final");
         return (Verdict::Failed(reason), None);
     }
-    if scene.arrivals(OFFER).is_empty() {
+    if scene.arrivals(OFFER, hour.began).is_empty() {
         return (hour.or_at_last(|| scene.silence(OFFER, hour.began)), None);
     }
-    let told = scene.arrivals(WITHDRAWAL).last().copied();
+    let told = scene.arrivals(WITHDRAWAL, hour.began).last().copied();
     let passed = hour.over || told.is_some_and(|told| hour.is_quiet_since(told));
     (if passed { Verdict::Passed } else { Verdict::Waiting }, None)
 }
 
 pub(super) fn withdrawn(scene: Evidence<'_>, hour: Hour) -> Judged {
-    if !scene.arrivals(WITHDRAWAL).is_empty() {
+    if !scene.arrivals(WITHDRAWAL, hour.began).is_empty() {
         return (Verdict::Passed, None);
     }
-    let arrived = scene.arrivals(OFFER).first().copied();
+    let arrived = scene.arrivals(OFFER, hour.began).first().copied();
     let untold = scene.offer().is_some_and(|offer| offer.state != OfferState::Withdrawn);
     // Until then the party has time to answer, and to hear that it is too late.
     let due = untold && !hour.over && arrived.is_some_and(|arrived| hour.is_quiet_since(arrived));
