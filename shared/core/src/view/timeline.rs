@@ -31,8 +31,6 @@ pub struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     won: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status_code: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<MessageType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<Via>,
