@@ -152,19 +152,27 @@ async fn what_waits_can_be_leased_and_is_not_pushed_then() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_of_any_length_uses_up_no_attempts_and_only_age_ends_a_message() {
     let (endpoint, offers) = Endpoint::broken(&json!({ "max_age_hours": 1 })).await;
-    for probe in 0..9 {
+    let store = endpoint.store();
+    // What is recorded is in nobody's hands any more, and is the oldest again.
+    let recorded = async |attempts| {
+        let offer = async || Some(the_offer(store, offers[9]).await).filter(|offer| offer.attempts == attempts);
+        eventually(format!("attempt {attempts} is recorded"), offer).await
+    };
+    let probed = async |attempts| {
         endpoint.pass(300).await;
-        endpoint.script.sent_at_least(11 + probe).await;
+        let oldest = recorded(attempts).await;
         endpoint.until(HealthState::Open).await;
+        oldest
+    };
+    recorded(1).await;
+    for attempts in 2..10 {
+        probed(attempts).await;
     }
-    let recorded = async || Some(the_offer(endpoint.store(), offers[9]).await).filter(|offer| offer.attempts == 10);
-    let oldest = eventually("the tenth attempt is recorded", recorded).await;
+    let oldest = probed(10).await;
     assert_eq!((oldest.state, oldest.message.unwrap().attempts), (OfferState::Pending, 0));
     // An hour after its first attempt one more fails.
-    for probe in 9..13 {
-        endpoint.pass(300).await;
-        endpoint.script.sent_at_least(11 + probe).await;
-        endpoint.until(HealthState::Open).await;
+    for attempts in 11..15 {
+        probed(attempts).await;
     }
     let dead = async || the_offer(endpoint.store(), offers[9]).await.message.unwrap().dead;
     assert_eq!(eventually("it is given up", dead).await.reason, "max_age_reached");
