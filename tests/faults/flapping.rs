@@ -171,13 +171,13 @@ async fn flap(door: ClosedDoor, number: usize, well: Arc<AtomicBool>) -> PartySe
         }
         // An odd step goes through all eight.
         let mood = MOODS[turn * (2 * number + 1) % MOODS.len()];
-        let _open = match mood {
-            Some(reply) => Some(door.open_for_now(move |_, _| reply()).await),
-            None => None,
-        };
+        let open = mood.map(|reply| door.open_for_now(move |_, _| reply()));
         ticks.tick().await;
+        if let Some(open) = open {
+            open.close().await;
+        }
     }
-    door.open_for_now(|_, _| Reply::status(200)).await
+    door.open_for_now(|_, _| Reply::status(200))
 }
 
 /// The slowest of a hundred.

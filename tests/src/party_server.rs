@@ -310,6 +310,12 @@ impl PartyServer {
         let fits = |received: &Received| received.kind() == kind && received.request_id() == request;
         eventually(format!("{kind} about {request}"), async || self.received().into_iter().find(fits)).await
     }
+
+    /// Ends it, and every connection; then its port is free.
+    pub async fn close(mut self) {
+        self.accepting.abort();
+        let _ = (&mut self.accepting).await;
+    }
 }
 
 impl Drop for PartyServer {
@@ -345,20 +351,15 @@ impl ClosedDoor {
         Self { address: socket.local_addr().expect("bound"), socket }
     }
 
-    /// Opens a server there for a while: once it is dropped, connections are refused again. Waits for the one before to
-    /// let go of the port.
+    /// Opens a server there for a while: once it is closed, connections are refused again.
     ///
     /// # Panics
     /// When the port cannot be listened on.
-    pub async fn open_for_now(
-        &self,
-        behaviour: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static,
-    ) -> PartyServer {
-        let listener = eventually("the port can be listened on", async || {
-            let socket = reusable();
-            socket.bind(self.address).and_then(|()| socket.listen(1_024)).ok()
-        });
-        PartyServer::serve(listener.await, behaviour)
+    #[must_use]
+    pub fn open_for_now(&self, behaviour: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> PartyServer {
+        let socket = reusable();
+        socket.bind(self.address).expect("a port of ours");
+        PartyServer::serve(socket.listen(1_024).expect("a bound socket"), behaviour)
     }
 
     /// The address of a path on it.

@@ -230,12 +230,13 @@ impl Site {
             let text = fs::read(letter.unwrap().path()).unwrap();
             let letter: Value = serde_json::from_slice(&text).unwrap();
             let own = match letter["to"].as_str() {
-                Some("ann@example.com") => "what confirms the address",
-                Some("+15551234567") => "what confirms the number",
+                Some("ann@example.com") => Some("what confirms the address"),
+                Some("+15551234567") => Some("what confirms the number"),
+                Some("dev@shop.example") => None,
                 other => panic!("nobody wrote to {other:?}"),
             };
-            let found = self.secrets.found_in(&text);
-            look("a letter", found.into_iter().filter(|found| !found.starts_with(own)).collect());
+            let found = self.secrets.found_in(&text).into_iter();
+            look("a letter", found.filter(|found| !own.is_some_and(|own| found.starts_with(own))).collect());
         }
         leaks
     }

@@ -2,7 +2,7 @@
 
 use event_schema::{
     delivery_result::{DeliveryOutcome, DeliveryResultDetail},
-    id::{PartyId, RequestId},
+    id::{DeliveryId, PartyId, RequestId},
     status_update::{StatusUpdateDetail, UpdateStatus},
 };
 
@@ -69,27 +69,24 @@ pub(super) fn status_update(
         details: None,
         won: None,
     };
+    let of = |delivery_id: &DeliveryId, third_party: &PartyId, status| StatusUpdateDetail {
+        third_party: Some(third_party.clone()),
+        delivery_id: Some(*delivery_id),
+        ..whole(status)
+    };
     match fact {
         Fact::RequestUnmatched => Ok(whole(UpdateStatus::Unmatched)),
         Fact::RequestCancelled => Ok(whole(UpdateStatus::Cancelled)),
-        Fact::OfferExpired { delivery_id, third_party, .. } => Ok(StatusUpdateDetail {
-            third_party: Some(third_party.clone()),
-            delivery_id: Some(*delivery_id),
-            ..whole(UpdateStatus::Expired)
-        }),
+        Fact::OfferExpired { delivery_id, third_party, .. } => Ok(of(delivery_id, third_party, UpdateStatus::Expired)),
         Fact::OfferReleased { delivery_id, third_party, reason, .. } => Ok(StatusUpdateDetail {
-            third_party: Some(third_party.clone()),
-            delivery_id: Some(*delivery_id),
             reason: Some(reason.clone()),
-            ..whole(UpdateStatus::Released)
+            ..of(delivery_id, third_party, UpdateStatus::Released)
         }),
         Fact::OfferAnswered { delivery_id, third_party, status, reason, details, won, .. } => Ok(StatusUpdateDetail {
-            third_party: Some(third_party.clone()),
-            delivery_id: Some(*delivery_id),
             reason: reason.clone(),
             details: details.clone(),
             won: won.then_some(true),
-            ..whole((*status).into())
+            ..of(delivery_id, third_party, (*status).into())
         }),
         _ => Err(PublishError::Incomplete(happened.entry.sequence)),
     }
