@@ -1,8 +1,9 @@
 //! Snapshots of the registry, so that a new process does not begin with the first party that ever joined.
 //!
-//! A snapshot is a few rows, each a JSON array of parties without their secrets, packed ([`pack`]), and one row that names
-//! them. Parties resemble each other: packed, a tenth of the bytes is on its way when a router begins. Rows of a snapshot have a name of their own, so that two who write at the same time do
-//! not mix theirs. The snapshot before the newest is kept, for those who are just reading it.
+//! A snapshot is a few rows, each a JSON array of parties without their secrets, packed (see `pack`), and one row that names
+//! them. Parties resemble each other: packed, a tenth of the bytes is on its way when a router begins. Rows of a snapshot have
+//! a name of their own, so that two who write at the same time do not mix theirs. The snapshot before the newest is kept, for
+//! those who are just reading it.
 
 use std::{error::Error, sync::Arc};
 
