@@ -118,7 +118,7 @@ async fn a_mapping_is_tried_on_past_offers_before_it_is_set() {
             let trial = json!({ "mapping": order_system(), "samples": samples });
             party.api.post("/v1/me/mapping/preview", trial).await.must_be(200)["samples"].as_array().unwrap().clone()
         };
-        assert_eq!(preview(&shop, 10).await, [json!({}); 0]);
+        assert_eq!(preview(&shop, 10).await, [Value::Null; 0]);
         shop.wants_everything().await;
         let user = market.register().await;
         let mut placed = vec![];
@@ -141,7 +141,7 @@ async fn a_mapping_is_tried_on_past_offers_before_it_is_set() {
         }
         assert_eq!(preview(&shop, 2).await, samples[..2]);
         // Others see nothing of it, and it has set nothing.
-        assert_eq!(preview(&other, 10).await, [json!({}); 0]);
+        assert_eq!(preview(&other, 10).await, [Value::Null; 0]);
         assert_eq!(shop.api.get("/v1/me").await.must_be(200).get("mapping"), None);
     })
     .await;

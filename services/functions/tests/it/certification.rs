@@ -50,11 +50,11 @@ async fn it_rings_until_it_is_over() {
     let ring = json!({ "certification": "books" });
     assert_eq!(rung(&world, &mut before), [(ring.clone(), 0)]);
 
-    let (deps, ring) = (deps(&world), ring.to_string());
+    let (deps, text) = (deps(&world), ring.to_string());
     // Two rings are as good as one.
-    assert!(failed(&doorbell::handle(&sqs(&[&ring, &ring]), &deps).await).is_empty());
+    assert!(failed(&doorbell::handle(&sqs(&[&text, &text]), &deps).await).is_empty());
     let again = rung(&world, &mut before);
-    assert!(again.iter().all(|(body, delay)| body.to_string() == ring && *delay == 1), "{again:?}");
+    assert!(again.iter().all(|(body, delay)| *body == ring && *delay == 1), "{again:?}");
     let backlog = json!({ "third_party": "books", "environment": Environment::Test }).to_string();
     assert!(failed(&doorbell::handle(&sqs(&[&backlog]), &deps).await).is_empty());
     assert_eq!(endpoint.received().len(), 3, "an offer in each scene but the one with a wrong signature");
@@ -62,10 +62,10 @@ async fn it_rings_until_it_is_over() {
 
     world.clock.pass(121);
     rung(&world, &mut before);
-    assert!(failed(&doorbell::handle(&sqs(&[&ring]), &deps).await).is_empty());
+    assert!(failed(&doorbell::handle(&sqs(&[&text]), &deps).await).is_empty());
     assert!(rung(&world, &mut before).is_empty(), "it is over");
     let ended = certification(&world).await.ended.expect("it is over");
     let faults: Vec<_> = ended.faults.iter().map(|fault| fault.step).collect();
     assert_eq!(faults, [Step::Answers, Step::Retry, Step::Duplicate, Step::Withdrawn]);
-    assert!(failed(&doorbell::handle(&sqs(&[&ring]), &deps).await).is_empty(), "a late ring is nothing");
+    assert!(failed(&doorbell::handle(&sqs(&[&text]), &deps).await).is_empty(), "a late ring is nothing");
 }
