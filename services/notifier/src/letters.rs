@@ -47,10 +47,10 @@ impl Letter<'_> {
         )
     }
 
+    /// The token stands behind a `#`, which browsers do not send: it is in no server's log.
     fn text(&self) -> String {
         let (place, url) = (self.place(), self.public_url);
         match self.topic {
-            // The token stands behind a `#`, which browsers do not send: it is in no server's log.
             Topic::SignUp => {
                 let token = self.token.unwrap_or_default();
                 format!(
