@@ -47,10 +47,10 @@ impl Letter<'_> {
         )
     }
 
+    /// The token stands behind a `#`, which browsers do not send: it is in no server's log.
     fn text(&self) -> String {
         let (place, url) = (self.place(), self.public_url);
         match self.topic {
-            // The token stands behind a `#`, which browsers do not send: it is in no server's log.
             Topic::SignUp => {
                 let token = self.token.unwrap_or_default();
                 format!(
@@ -79,12 +79,7 @@ impl Letter<'_> {
                 self.destination()
             ),
             Topic::Failing | Topic::StillFailing => self.failing(),
-            Topic::Certified => format!(
-                "It has passed its certification: `prod` is open to it.\n\
-                 \n\
-                 POST {url}/v1/me/keys with {{\"environment\": \"prod\"}} and the key of `test` answers the first key of\n\
-                 `prod`, if there is none. Filter and endpoint are set there as they were in `test`."
-            ),
+            Topic::Certified => self.certified(),
             Topic::Paused => format!(
                 "Nothing is pushed{place} for now{}. Requests are offered all the same: they wait, can be leased\n\
                  from the inbox, and are pushed when the pause ends (POST {url}/v1/me/resume).",
@@ -92,6 +87,16 @@ impl Letter<'_> {
             ),
             Topic::Disabled => "It takes part in the marketplace no more, and its keys open nothing.".to_owned(),
         }
+    }
+
+    fn certified(&self) -> String {
+        format!(
+            "It has passed its certification: `prod` is open to it.\n\
+             \n\
+             POST {}/v1/me/keys with {{\"environment\": \"prod\"}} and the key of `test` answers the first key of `prod`,\n\
+             if there is none. Filter and endpoint are set there as they were in `test`.",
+            self.public_url
+        )
     }
 
     fn failing(&self) -> String {

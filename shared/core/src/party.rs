@@ -279,10 +279,7 @@ impl PartyCommand {
                 party.environment_mut(*environment).resume();
                 (Resumed, Some(*environment), vec!["state".to_owned()])
             }
-            Self::RouteMade(environment, _) => {
-                party.environment_mut(*environment).route = true;
-                (Changed, Some(*environment), vec!["route".to_owned()])
-            }
+            Self::RouteMade(environment, _) => route::mark(party, *environment),
             Self::Fail(environment, failing) => failing.alter(party, *environment),
             Self::Recover(environment) => failing::recover(party, *environment),
             Self::RotateSigningKey(environment, _) => (Changed, Some(*environment), vec!["signing_keys".to_owned()]),

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
 
-pub use self::{environment::Environment, replay::ReplayId};
+pub use self::{certification::CertificationId, environment::Environment, replay::ReplayId};
 
 /// Why a text is not an identifier of the kind that was asked for.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -47,7 +47,8 @@ macro_rules! text_on_the_wire {
     };
 }
 
-// After the macro, which it uses.
+// After the macro, which they use.
+mod certification;
 mod replay;
 
 /// Id of a fulfilment request: `req_` and a UUID.
@@ -266,33 +267,6 @@ impl FromStr for KeyId {
 }
 
 text_on_the_wire!(KeyId);
-
-/// Id of a certification: `crt_` and a UUID.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct CertificationId(pub Uuid);
-
-impl CertificationId {
-    /// The form on the wire, as a regular expression (ECMA 262).
-    pub const PATTERN: &'static str = "^crt_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
-}
-
-impl fmt::Display for CertificationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "crt_{}", self.0.hyphenated())
-    }
-}
-
-impl FromStr for CertificationId {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        prefixed_uuid(text, "crt_")
-            .map(Self)
-            .ok_or(IdError { kind: "certification id", rule: "`crt_` and a lower-case UUID" })
-    }
-}
-
-text_on_the_wire!(CertificationId);
 
 /// Only the form that `Display` writes is read back: one id has one spelling.
 fn prefixed_uuid(text: &str, prefix: &str) -> Option<Uuid> {

@@ -98,40 +98,45 @@ pub(crate) fn read_head(connection: &Connection, id: RequestId) -> Result<Option
 
 /// Inserts or replaces a head.
 pub(crate) fn write_head(connection: &Connection, head: &Head, new: bool) -> Result<()> {
-    let routed = head.routed.as_ref();
-    if !new {
-        // Only these ever change; the indexed columns stay untouched.
+    if new {
         connection
             .prepare_cached(
-                "UPDATE requests SET routed_at = ?2, routed_offers = ?3, registry_version = ?4, winner = ?5, \
-                 cancelled_at = ?6, round = ?7, closed = ?8 WHERE id = ?1",
+                "INSERT INTO requests (id, user_id, environment, mode, category, created_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![
                 head.id.0.as_bytes(),
-                routed.map(|routed| micros(routed.at)),
-                routed.map(|routed| routed.offers),
-                routed.map(|routed| sequence(routed.registry_version)),
-                head.winner.as_ref().map(|winner| winner.0),
-                head.cancelled_at.map(micros),
-                head.round,
-                head.closed,
+                head.user_id.as_str(),
+                head.environment as i64,
+                head.mode as i64,
+                head.category,
+                micros(head.created_at),
             ])?;
-        return Ok(());
     }
+    // A new one is mostly nothing more.
+    let is_bare = head.routed.is_none() && head.cancelled_at.is_none();
+    if new && is_bare { Ok(()) } else { update_head(connection, head) }
+}
+
+/// Only these ever change; the indexed columns stay untouched.
+fn update_head(connection: &Connection, head: &Head) -> Result<()> {
+    let routed = head.routed.as_ref();
     connection
         .prepare_cached(
-            "INSERT INTO requests (id, user_id, environment, mode, category, created_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "UPDATE requests SET routed_at = ?2, routed_offers = ?3, registry_version = ?4, winner = ?5, \
+             cancelled_at = ?6, round = ?7, closed = ?8 WHERE id = ?1",
         )?
         .execute(params![
             head.id.0.as_bytes(),
-            head.user_id.as_str(),
-            head.environment as i64,
-            head.mode as i64,
-            head.category,
-            micros(head.created_at),
-        ])?;
-    Ok(())
+            routed.map(|routed| micros(routed.at)),
+            routed.map(|routed| routed.offers),
+            routed.map(|routed| sequence(routed.registry_version)),
+            head.winner.as_ref().map(|winner| winner.0),
+            head.cancelled_at.map(micros),
+            head.round,
+            head.closed,
+        ])
+        .map(drop)
 }
 
 /// Reads one body.

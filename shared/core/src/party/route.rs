@@ -7,7 +7,7 @@
 
 use event_schema::{id::Environment, third_party::ThirdPartyChange};
 
-use super::Party;
+use super::{Party, decision::Alteration};
 use crate::delivery::DeliverySettings;
 
 /// The name, in an event's `changed_fields`, of what routes are made of.
@@ -25,6 +25,12 @@ pub fn concerns_routes(change: ThirdPartyChange, fields: &[String]) -> bool {
     change != ThirdPartyChange::Changed
         || fields.is_empty()
         || fields.iter().any(|field| [DELIVERY, MAPPING, OPEN].contains(&&**field))
+}
+
+/// Sets the mark of an environment.
+pub(super) fn mark(party: &mut Party, environment: Environment) -> Alteration {
+    party.environment_mut(environment).route = true;
+    (ThirdPartyChange::Changed, Some(environment), vec!["route".to_owned()])
 }
 
 /// Takes the marks of one environment, or of all.
