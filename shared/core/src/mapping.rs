@@ -9,7 +9,7 @@ mod tree;
 use std::collections::BTreeMap;
 
 use event_schema::{fault::Fault, request::limits, words::AnswerStatus};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use self::{pointer::Pointer, tree::Tree};
@@ -55,16 +55,16 @@ pub struct MappedField {
     /// Where it goes: a pointer whose steps are all names of members; objects are made as needed.
     pub to: String,
     /// Where it comes from in our message; none: it is always the default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// What it is when there is nothing at `from`; without one the field is left out.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
 }
 
-/// `null` is a default like another.
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+/// `null` is a default like another, and no pointer.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A message as its party sees it.
