@@ -48,6 +48,8 @@ mod isolation;
 mod keys;
 #[path = "../it/leavers.rs"]
 mod leavers;
+#[path = "../it/mappings.rs"]
+mod mappings;
 #[path = "../it/message.rs"]
 mod message;
 #[path = "../it/notices.rs"]
