@@ -30,7 +30,7 @@ async fn map(party: &Party, mapping: Value) {
 #[tokio::test]
 async fn a_pushed_party_gets_its_own_fields_and_answers_in_its_own_words() {
     in_both_modes(async |market| {
-        let server = PartyServer::always(Reply::status(200)).await;
+        let server = PartyServer::always(Reply::status(200)).await.that_maps();
         let shop = market.join_pushed("shop", &server.url("/orders")).await;
         map(&shop, order_system()).await;
         shop.wants_everything().await;

@@ -201,6 +201,8 @@ struct State {
     behaviour: Behaviour,
     received: Vec<Received>,
     by_path: HashMap<String, usize>,
+    /// Whether its party has fields of its own, of which third parties are told nothing.
+    maps: bool,
     /// How messages differed from what third parties are told of them.
     faults: Vec<String>,
 }
@@ -209,7 +211,7 @@ impl State {
     fn take_in(&mut self, request: &Received) {
         self.received.push(request.clone());
         // Whatever else comes, such as calls for tokens, is no message.
-        if request.header("webhook-id").is_some() {
+        if request.header("webhook-id").is_some() && !self.maps {
             self.faults.extend(described::faults(request));
         }
     }
@@ -261,11 +263,18 @@ impl PartyServer {
 
     fn serve(listener: TcpListener, behaviour: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().expect("bound");
-        let state =
-            State { behaviour: Arc::new(behaviour), received: Vec::new(), by_path: HashMap::new(), faults: Vec::new() };
+        let (received, by_path, faults) = (Vec::new(), HashMap::new(), Vec::new());
+        let state = State { behaviour: Arc::new(behaviour), received, by_path, maps: false, faults };
         let state = Arc::new(Mutex::new(state));
         let accepting = tokio::spawn(accept(listener, state.clone()));
         Self { address, state, accepting }
+    }
+
+    /// The endpoint of a party with a mapping: what it gets has fields of the party's own.
+    #[must_use]
+    pub fn that_maps(self) -> Self {
+        lock(&self.state).maps = true;
+        self
     }
 
     /// From now on it behaves like this; counting begins anew.
