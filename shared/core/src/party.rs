@@ -261,12 +261,10 @@ impl PartyCommand {
         match self {
             Self::Patch(patch) => patch.alter(party),
             Self::SetFilter(environment, filter) => {
-                party.environment_mut(*environment).filter.clone_from(filter);
-                (Changed, Some(*environment), vec!["filter".to_owned()])
+                (Changed, Some(*environment), party.environment_mut(*environment).set_filter(filter.as_ref()))
             }
             Self::SetMapping(environment, mapping) => {
-                party.environment_mut(*environment).mapping.clone_from(mapping);
-                (Changed, Some(*environment), vec![route::MAPPING.to_owned()])
+                (Changed, Some(*environment), party.environment_mut(*environment).set_mapping(mapping.clone()))
             }
             Self::SetDelivery(environment, delivery) => {
                 (Changed, Some(*environment), party.environment_mut(*environment).set_delivery(delivery))

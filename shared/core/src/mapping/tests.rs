@@ -1,3 +1,5 @@
+//! What a mapping makes of messages and words, and which mappings are refused.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -45,6 +45,18 @@ impl EnvironmentSettings {
         }
     }
 
+    /// The names of what has changed.
+    pub(super) fn set_filter(&mut self, filter: Option<&Pattern>) -> Vec<String> {
+        self.filter = filter.cloned();
+        vec!["filter".to_owned()]
+    }
+
+    /// The names of what has changed.
+    pub(super) fn set_mapping(&mut self, mapping: Option<Box<Mapping>>) -> Vec<String> {
+        self.mapping = mapping;
+        vec![route::MAPPING.to_owned()]
+    }
+
     /// Keys that sign already stay; another endpoint has not been failing. The names of what has changed.
     pub(super) fn set_delivery(&mut self, delivery: &DeliverySettings) -> Vec<String> {
         let elsewhere = !delivery.new_origins(&self.delivery).is_empty();
