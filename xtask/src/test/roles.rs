@@ -25,10 +25,6 @@ const TAKEN_BY_AWS: [(&str, &str); 9] = [
     ("HandOver", "EventBridge is handed the role of a target with the target"),
 ];
 
-/// Actions that are allowed and were not seen, with the reason.
-const UNSEEN: [(&str, &str, &str); 1] =
-    [("clock", "dynamodb:DeleteItem", "a snapshot is forgotten after fifteen hundred changes of parties")];
-
 type Actions = BTreeMap<String, BTreeSet<String>>;
 
 /// Compares the roles of the template with what was kept in `folder`.
@@ -43,14 +39,8 @@ pub(super) fn check(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> 
     let mut faults = vec![];
     for (function, actions) in &allowed {
         let seen = taken.get(function).cloned().unwrap_or_default();
-        let is_excused = |action: &str| UNSEEN.iter().any(|(of, unseen, _)| of == function && *unseen == action);
-        let unseen = actions.difference(&seen).filter(|action| !is_excused(action));
+        let unseen = actions.difference(&seen);
         faults.extend(unseen.map(|action| format!("{function} may and never did: {action}")));
-    }
-    for (function, action, _) in UNSEEN {
-        if taken.get(function).is_some_and(|seen| seen.contains(action)) {
-            faults.push(format!("{function} has an excuse and needs none: {action}"));
-        }
     }
     if !faults.is_empty() {
         bail!("roles allow more than what is done with them:\n  {}", faults.join("\n  "));
