@@ -109,7 +109,7 @@ async function post(path, body, idempotencyKey) {
       if (response.status < 500 && response.status !== 429) {
         return { code: response.status, text: await response.text() };
       }
-      seconds = Number(response.headers.get("retry-after") ?? seconds);
+      seconds = Number(response.headers.get("retry-after")) || seconds; // a date: the pause will do
     } catch {
       // Not there just now.
     }

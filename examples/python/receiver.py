@@ -110,7 +110,8 @@ def post(path, body, idempotency_key):
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code != 429:
                 return error.code, error.read().decode()
-            pause = int(error.headers.get("retry-after", pause))
+            asked = error.headers.get("retry-after", "")
+            pause = int(asked) if asked.isdigit() else pause  # or a date: the pause will do
         except OSError:
             pass  # not there just now
         time.sleep(pause)

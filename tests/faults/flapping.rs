@@ -1,7 +1,7 @@
 //! Fifty third parties, ten of which break in every way that there is: nothing is lost, and the others do not notice.
 //!
-//! There are two gateways: at one of them the ten take part, at the other they do not. They are busy in turns, a second
-//! each, so that whatever else the machine does meets both alike; what is judged is a ratio.
+//! There are two gateways: at one of them the ten take part, at the other they do not. The one without is measured before
+//! the other is there and after that is at rest, so that nothing of the ten slows it; what is judged is a ratio.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -188,32 +188,38 @@ fn p99(latencies: &mut [Duration]) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_parties_that_flap_lose_nothing_and_delay_nobody() {
-    let (mut without, mut with) = (Site::open(0).await, Site::open(FLAPPING).await);
+    let mut without = Site::open(0).await;
     // What is made for the first time is made before it counts.
     without.round().await;
+    let mut quiet = vec![];
+    for _ in 0..ROUNDS / 2 {
+        quiet.push(p99(&mut without.round().await));
+    }
+    let mut with = Site::open(FLAPPING).await;
     with.round().await;
-    let (mut ratios, mut opened) = (vec![], false);
-    let (mut all_without, mut all_with) = (vec![], vec![]);
+    let (mut busy, mut opened) = (vec![], false);
     for _ in 0..ROUNDS {
-        let (mut quiet, mut busy) = (without.round().await, with.round().await);
-        ratios.push(p99(&mut busy) / p99(&mut quiet));
-        all_without.extend(quiet);
-        all_with.extend(busy);
+        busy.push(p99(&mut with.round().await));
         opened = opened || with.has_an_open_breaker().await;
     }
     assert!(opened, "no breaker has opened, whatever happened");
     with.well.store(true, Ordering::Relaxed);
     let _open = std::mem::take(&mut with.moods).join_all().await;
     every_offer_has_a_documented_end(&with).await;
+    for _ in 0..ROUNDS / 2 {
+        quiet.push(p99(&mut without.round().await));
+    }
 
-    ratios.sort_unstable_by(f64::total_cmp);
-    let (ratio, overall) = (ratios[ratios.len() / 2], p99(&mut all_with) / p99(&mut all_without));
+    let ratio = median(&mut busy) / median(&mut quiet);
     #[expect(clippy::print_stdout, reason = "how much there was to spare is worth reading")]
-    let () = println!(
-        "p99 with the ten, as a multiple of p99 without: {ratio:.2} (median of rounds {ratios:.2?}), {overall:.2} over all"
-    );
-    // Whatever else the machine did in a second or two is in one of the two, never in both.
-    assert!(ratio.min(overall) <= MOST, "{ratio:.2}, {overall:.2}: {ratios:.2?}");
+    let () = println!("p99 with the ten, as a multiple of p99 without: {ratio:.2} ({busy:.4?} s, {quiet:.4?} s)");
+    assert!(ratio <= MOST, "{ratio:.2}: {busy:.4?} s, {quiet:.4?} s");
+}
+
+/// Whatever else the machine does for a second is in one round or two.
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_unstable_by(f64::total_cmp);
+    figures[figures.len() / 2]
 }
 
 /// Delivered, or dead for one of the reasons that there are; and what happened on the way was all that can happen.

@@ -36,11 +36,14 @@ impl Site {
         let view = market.until_offer(&request, "3rdparty1", "delivered").await;
         let keys = "/v1/third-parties/3rdparty1/keys";
         let key = market.operator.post(keys, json!({ "environment": "dev" })).await.must_be(201);
+        let replay = json!({ "since": "2026-01-01T00:00:00Z" });
+        let replay = party.api.post("/v1/me/replay", replay).await.must_be(202);
         let known = json!({
             "[a-z0-9][a-z0-9-]{1,31}": "3rdparty1",
             "req_[0-9a-f-]{36}": request,
             "dlv_[0-9a-f]{52}": delivery_of(&view, "3rdparty1"),
             "key_[0-9a-f-]{36}": text(&key["key_id"]),
+            "rpl_[0-9a-f-]{36}": text(&replay["replay_id"]),
             "usr_[0-9a-f-]{36}": user.id,
         });
         let (user, party, operator, known) = (user.api, party.api, market.operator, known.to_string());

@@ -40,6 +40,7 @@ impl Site {
             ("MARKETPLACE_OPERATOR_TOKEN", OPERATOR_TOKEN),
             ("MARKETPLACE_EVENTS_SECRET", EVENTS_SECRET),
             ("MARKETPLACE_SECRET_KEY", FIRST_KEY),
+            ("MARKETPLACE_SIGNUP", "open"),
             // As talkative as can be: what is not said then is never said.
             ("MARKETPLACE_LOG", "json"),
             ("RUST_LOG", "debug"),
@@ -97,6 +98,35 @@ impl Site {
         }
         let api = self.market.anyone.with_key(&key);
         Party { id: "shop".to_owned(), key, api, transport: None }
+    }
+
+    /// Another party signs up, loses what it was answered, and moves into `prod`, twice.
+    async fn sign_up(&mut self) {
+        let anyone = self.market.anyone.clone();
+        let body = json!({ "id": "pens", "name": "Pens", "contact_email": "dev@pens.example" });
+        anyone.post_once("sign up", "/v1/third-parties/signup", &body).await.must_be(202);
+        let token = self.market.mailbox.confirmation_token("dev@pens.example").await;
+        self.hides("what confirms a sign-up", &token);
+        let mut managing = String::new();
+        for (lost, names) in [
+            ("lost", ["a lost key for test", "a lost key for dev"]),
+            ("kept", ["a first key for test", "a first key for dev"]),
+        ] {
+            let confirmation = json!({ "token": token });
+            let confirmed = anyone.post_once(lost, "/v1/third-parties/confirm", &confirmation).await.must_be(200);
+            for (name, key) in names.into_iter().zip(confirmed["keys"].as_array().unwrap()) {
+                self.shows(name, &text(&key["api_key"]));
+            }
+            managing = text(&confirmed["keys"][0]["api_key"]);
+            anyone.post_once(lost, "/v1/third-parties/confirm", &confirmation).await.must_be(200);
+        }
+        let open = json!({ "open": true, "environment": "prod" });
+        self.market.operator.patch("/v1/third-parties/pens", open).await.must_be(200);
+        let in_test = anyone.with_key(&managing);
+        for name in ["a lost key for prod", "the first key for prod"] {
+            let made = in_test.post("/v1/me/keys", json!({ "environment": "prod" })).await.must_be(201);
+            self.shows(name, &text(&made["api_key"]));
+        }
     }
 
     /// Somebody registers, confirms an address and a number, and signs in.
@@ -232,6 +262,7 @@ impl Site {
             let own = match letter["to"].as_str() {
                 Some("ann@example.com") => Some("what confirms the address"),
                 Some("+15551234567") => Some("what confirms the number"),
+                Some("dev@pens.example") => Some("what confirms a sign-up"),
                 Some("dev@shop.example") => None,
                 other => panic!("nobody wrote to {other:?}"),
             };
@@ -250,6 +281,7 @@ async fn no_secret_is_where_it_is_not_shown() {
     let tokens = PartyServer::always(Reply::json(&token)).await;
     let party = site.join().await;
     party.wants_everything().await;
+    site.sign_up().await;
     let user = site.register().await;
     site.push(&party, &user, &endpoint, &tokens).await;
     let id = user.place(json!({ "third_party": "shop" })).await;
