@@ -1,6 +1,6 @@
 //! A message whose signature is by a key that the party has never been shown.
 
-use event_schema::{message, words::MessageType};
+use event_schema::words::MessageType;
 use jiff::SignedDuration;
 use marketplace_core::{
     certification::{Certification, ENVIRONMENT, Scene},
@@ -28,9 +28,13 @@ pub(crate) async fn send<S: RequestStore, P: Push>(
         return Ok(());
     };
     let (began, delivery_id) = (deps.clock.now(), run.delivery(&party.id, Scene::Forged));
+    let Some(offer) = record.offers.iter().find(|offer| offer.delivery_id == delivery_id) else {
+        return Ok(());
+    };
     let kind = MessageType::OfferCreated;
-    let request = delivery_id.request();
-    let body = message::render(kind, run.began_at, delivery_id, &party.id, ENVIRONMENT, request, &record.detail);
+    let mapping = party.environment(ENVIRONMENT).mapping.as_deref();
+    // As it would look to the party, so that only the signature is wrong.
+    let body = offer.text(&offer.first_message(began), &record.detail, mapping);
     let endpoint = deps.push.endpoint(&forged).map_err(CertifierError::Endpoint)?;
     let report = deps.push.attempt(&endpoint, message_id(delivery_id, kind), body, began).await;
     let attempt = Attempt {

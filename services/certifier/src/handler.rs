@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use event_schema::id::PartyId;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use marketplace_core::{
-    certification::{self, Action, Certification, ENVIRONMENT, Ended, Plays, Scene},
+    certification::{self, Action, Certification, Ended, Plays, Scene},
     command::{Command, Refusal, cancel::Cancel, rehearse::Rehearse, repeat::Repeat, withdraw::WithdrawLosers},
-    party::{Party, PartyCommand, PartyState},
+    party::{Party, PartyCommand},
     ports::{Clock, PartyStore, Push, Randomness, RequestStore, StoreError, Urgency},
 };
 
@@ -41,13 +41,14 @@ where
     let Some(party) = deps.store.party(id).await? else {
         return Ok(None);
     };
-    let run = party.environment(ENVIRONMENT).certification.as_deref().filter(|run| run.ended.is_none());
-    let Some(run) = run.filter(|_| party.state != PartyState::Disabled) else {
+    let Some(run) = certification::under_way(&party) else {
         return Ok(None);
     };
     let plays = certification::plays(run, &deps.store).await?;
     let review = certification::review(run, &plays, deps.clock.now());
-    try_join_all(review.actions.iter().map(|action| act(*action, run, &party, &plays, deps))).await?;
+    // What one of them has begun is ended, whatever becomes of the others.
+    let acted = join_all(review.actions.iter().map(|action| act(*action, run, &party, &plays, deps))).await;
+    acted.into_iter().collect::<Result<(), _>>()?;
     let Some(faults) = review.end else {
         return Ok(Some(LOOK_AGAIN));
     };

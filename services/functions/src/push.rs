@@ -13,10 +13,7 @@ mod watch;
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use event_schema::{
-    id::{DeliveryId, Environment, PartyId},
-    message,
-};
+use event_schema::id::{DeliveryId, Environment, PartyId};
 use jiff::Timestamp;
 use marketplace_core::{
     causes::Causes,
@@ -26,9 +23,8 @@ use marketplace_core::{
     },
     delivery::{DeliverySettings, PushSettings},
     health::{Ended, HealthRules},
-    mapping::Mapping,
     offer::{Offer, message_id},
-    party::{Party, PartyCommand},
+    party::{GONE, Party, PartyCommand},
     ports::{Clock, PartyStore as _, Push, PushReport, Randomness, RequestStore as _, StoreError, Urgency},
 };
 use platform_aws::{Aws, gate::Gates};
@@ -184,21 +180,19 @@ async fn attempt<P: Push>(offer: &Offer, way: &Way<'_>, deps: &Deps<P>) -> Resul
         return Ok(None);
     };
     let times = (began, deps.clock.now());
-    let shut = match Ended::of(push, &report.outcome, way.probe, times.1) {
-        Some(ended) => {
-            let health = way.watch.record((&offer.party, offer.environment), &ended, deps).await?;
-            if let Some(command) = health.consequence(&ended, way.party, offer.environment, &deps.health) {
-                change_party(offer, command, deps).await?;
-            }
-            health.is_shut()
-        }
-        None => false,
+    let (shut, consequence) = match Ended::of(push, &report.outcome, way.probe, times.1) {
+        Some(ended) => note(offer, &ended, way, deps).await,
+        None => (false, None),
     };
     let Some((record, pause)) = conclude(offer, push, report, times, shut, deps.randomness.fraction()) else {
         return Ok(None);
     };
-    if pause {
-        pause_environment(offer, push, deps).await?;
+    let pause = pause.then(|| PartyCommand::Pause(offer.environment, GONE.to_owned()));
+    for command in [consequence, pause].into_iter().flatten() {
+        // An attempt that was made is recorded, whatever else cannot be: else it would be made again.
+        if let Err(error) = change_party(offer, command, push, deps).await {
+            tracing::error!(party.id = %offer.party, error = %Causes(&error), "a party was not told of its endpoint");
+        }
     }
     tracing::info!(
         delivery.id = %offer.delivery_id,
@@ -209,6 +203,32 @@ async fn attempt<P: Push>(offer: &Offer, way: &Way<'_>, deps: &Deps<P>) -> Resul
     );
     let due = deps.store.apply(record, Urgency::Ours, None).await?;
     Ok(due.filter(|_| !shut))
+}
+
+/// Takes what came of an attempt for what it says of the endpoint, unless the party has left that; whether messages wait
+/// for it to work again, and what is to be done to the party.
+async fn note<P: Push>(offer: &Offer, ended: &Ended, way: &Way<'_>, deps: &Deps<P>) -> (bool, Option<PartyCommand>) {
+    let place = (&offer.party, offer.environment);
+    let noted = async {
+        if !ended.well && !is_in_force(offer, way.push, deps).await? {
+            return Ok((way.watch.is_shut(place).await, None));
+        }
+        let health = way.watch.record(place, ended, deps).await?;
+        Ok::<_, Failure>((health.is_shut(), health.consequence(ended, way.party, offer.environment, &deps.health)))
+    };
+    match noted.await {
+        Ok(noted) => noted,
+        Err(error) => {
+            tracing::error!(party.id = %offer.party, error = %Causes(&*error), "an endpoint's health was not kept");
+            (way.watch.is_shut(place).await, None)
+        }
+    }
+}
+
+/// Whether pushes are still made with these settings.
+async fn is_in_force<P: Push>(offer: &Offer, push: &PushSettings, deps: &Deps<P>) -> Result<bool, StoreError> {
+    let present = deps.store.party(&offer.party).await?;
+    Ok(present.as_deref().and_then(|party| pushed_to(party, offer.environment)) == Some(push))
 }
 
 async fn send<P: Push>(
@@ -222,31 +242,22 @@ async fn send<P: Push>(
     };
     let request = offer.delivery_id.request();
     let detail = deps.store.detail_of(request).await?.ok_or(NoRequest)?;
-    let body = message::render(
-        message.kind,
-        message.created_at,
-        offer.delivery_id,
-        &offer.party,
-        offer.environment,
-        request,
-        &detail,
-    );
-    let mapping = way.party.environment(offer.environment).mapping.as_deref();
+    let body = offer.text(message, &detail, way.party.environment(offer.environment).mapping.as_deref());
     let endpoint = deps.endpoints.of(offer, way.push, &deps.push)?;
     let id = message_id(offer.delivery_id, message.kind);
-    Ok(Some(deps.push.attempt(&endpoint, id, Mapping::message(mapping, body), now).await))
+    Ok(Some(deps.push.attempt(&endpoint, id, body, now).await))
 }
 
-/// The endpoint asked for it, unless the party has left that endpoint meanwhile.
-async fn pause_environment<P: Push>(offer: &Offer, push: &PushSettings, deps: &Deps<P>) -> Result<(), StoreError> {
-    let present = deps.store.party(&offer.party).await?;
-    if present.as_deref().and_then(|party| pushed_to(party, offer.environment)) != Some(push) {
+/// What the endpoint brought about is done to the party, unless that has left the endpoint meanwhile.
+async fn change_party<P: Push>(
+    offer: &Offer,
+    command: PartyCommand,
+    push: &PushSettings,
+    deps: &Deps<P>,
+) -> Result<(), StoreError> {
+    if !is_in_force(offer, push, deps).await? {
         return Ok(());
     }
-    change_party(offer, PartyCommand::Pause(offer.environment, "the endpoint answered 410".to_owned()), deps).await
-}
-
-async fn change_party<P: Push>(offer: &Offer, command: PartyCommand, deps: &Deps<P>) -> Result<(), StoreError> {
     let by = "delivery".to_owned();
     match deps.store.apply_to_party(offer.party.clone(), command, by, deps.clock.now(), None).await {
         Ok(_) | Err(StoreError::Refused(Refusal::NotFound | Refusal::State { .. })) => Ok(()),

@@ -14,7 +14,6 @@ use marketplace_core::{
     party::PartyCommand,
     ports::{Store, StoredAnswer},
 };
-use serde::Deserialize;
 
 use crate::Deps;
 
@@ -22,18 +21,13 @@ pub(crate) fn routes<S: Store>() -> Router<Deps<S>> {
     Router::new().route("/v1/me/certification", get(read::<S>).post(begin::<S>))
 }
 
-/// There is nothing to say.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
 async fn begin<S: Store>(
     State(deps): State<Deps<S>>,
     ManagingParty(caller): ManagingParty,
     key: IdempotencyKey,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let Nothing {} = body.parse_optional()?;
+    body.is_nothing()?;
     if caller.environment != ENVIRONMENT {
         let detail = "certifications take place in `test`: use a key that opens it";
         return Err(Problem::state(caller.environment.as_str(), detail));
@@ -55,8 +49,7 @@ async fn begin<S: Store>(
 
 /// Everything is still to come.
 fn begun(run: &Certification, party: &PartyId) -> StoredAnswer {
-    let report = serde_json::to_string(&Report::new(run, party, &[]));
-    idempotency::answer(StatusCode::ACCEPTED, report.unwrap_or_default())
+    idempotency::json(StatusCode::ACCEPTED, &Report::new(run, party, &[]))
 }
 
 async fn read<S: Store>(State(deps): State<Deps<S>>, caller: PartyCaller) -> Result<Response, Problem> {

@@ -29,7 +29,6 @@ use marketplace_core::{
     ports::{Store, StoredAnswer, Urgency},
     view,
 };
-use serde::Deserialize;
 use serde_json::json;
 
 use self::asked::Asked;
@@ -67,11 +66,6 @@ fn is_pushed_to(party: &Party, environment: Environment) -> bool {
     party.takes_pushes(environment) && matches!(party.environment(environment).delivery, DeliverySettings::Push(_))
 }
 
-/// There is nothing to say.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
 async fn replay<S: Store>(
     State(deps): State<Deps<S>>,
     caller: PartyCaller,
@@ -80,7 +74,7 @@ async fn replay<S: Store>(
     body: JsonBody,
 ) -> Result<Response, Problem> {
     correlate(delivery_id.request());
-    let Nothing {} = body.parse_optional()?;
+    body.is_nothing()?;
     let (store, now) = (deps.edge.store.clone(), deps.edge.now());
     let ticket = match key.admit(&store, &caller, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,

@@ -10,8 +10,6 @@ use axum::{
 use event_schema::{
     fault::Fault,
     id::{DeliveryId, RequestId},
-    message,
-    words::MessageType,
 };
 use http_edge::{
     body::JsonBody,
@@ -22,7 +20,6 @@ use http_edge::{
 use jiff::Timestamp;
 use marketplace_core::{
     mapping::{Mapped, Mapping},
-    offer::Offer,
     party::PartyCommand,
     ports::{PageQuery, Store, Window},
 };
@@ -120,23 +117,10 @@ async fn look<S: Store>(
         let request_id = offer.delivery_id.request();
         // It may have been removed since.
         let Some(request) = store.request(request_id, false).await? else { continue };
-        let Mapped { text, missing } = mapping.apply(&ours(&offer, &request.detail));
+        let ours = offer.text(&offer.first_message(now), &request.detail, None);
+        let Mapped { text, missing } = mapping.apply(&ours);
         let message = RawValue::from_string(text).map_err(Problem::internal)?;
         samples.push(Sample { delivery_id: offer.delivery_id, request_id, message, missing });
     }
     Ok(samples)
-}
-
-/// The first message about an offer.
-fn ours(offer: &Offer, detail: &str) -> String {
-    let Offer { delivery_id, party, environment, created_at, .. } = offer;
-    message::render(
-        MessageType::OfferCreated,
-        *created_at,
-        *delivery_id,
-        party,
-        *environment,
-        delivery_id.request(),
-        detail,
-    )
 }

@@ -80,10 +80,8 @@ async fn apply<S: Store>(
         Admitted::Done(answer) => return Ok(answer),
     };
     let environment = caller.environment;
-    let answer = move |party: &Party| -> StoredAnswer {
-        let me = serde_json::to_string(&Me::of(party, environment, now));
-        idempotency::answer(StatusCode::OK, me.unwrap_or_default())
-    };
+    let answer =
+        move |party: &Party| -> StoredAnswer { idempotency::json(StatusCode::OK, &Me::of(party, environment, now)) };
     let remember = ticket.remember(answer);
     let (store, id, by) = (deps.edge.store, caller.party.id.clone(), caller.author());
     let party = ticket.hold(async move { store.apply_to_party(id, command, by, now, remember).await }).await??;

@@ -24,7 +24,6 @@ use marketplace_core::{
     ports::{RequestRecord, Store, Urgency, UserStore},
     view::{self, Reader, RequestView},
 };
-use serde::Deserialize;
 
 use crate::Deps;
 
@@ -106,11 +105,6 @@ fn seen_by<'a>(caller: &Caller, record: &'a RequestRecord) -> Option<RequestView
     }
 }
 
-/// There is nothing to say.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
 async fn cancel<S: Store>(
     State(deps): State<Deps<S>>,
     person: Person,
@@ -119,7 +113,7 @@ async fn cancel<S: Store>(
     body: JsonBody,
 ) -> Result<Response, Problem> {
     correlate(id);
-    let Nothing {} = body.parse_optional()?;
+    body.is_nothing()?;
     let now = deps.edge.now();
     let ticket = match key.admit(&deps.edge.store, &person, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,

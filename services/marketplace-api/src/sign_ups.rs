@@ -173,8 +173,7 @@ async fn confirm<S: Store>(
     let (secrets, api_keys): (Vec<Secret>, Vec<ApiKey>) = fresh.into_iter().unzip();
     let kept = api_keys.clone();
     let remember = ticket.remember(move |party: &Party| -> StoredAnswer {
-        let answer = serde_json::to_string(&Confirmed::of(party, &kept, None));
-        idempotency::answer(StatusCode::OK, answer.unwrap_or_default())
+        idempotency::json(StatusCode::OK, &Confirmed::of(party, &kept, None))
     });
     let command = PartyCommand::ConfirmSignUp(api_keys.clone(), approval);
     let store = edge.store.clone();
@@ -190,7 +189,7 @@ async fn approve<S: Store>(
     PathId(id): PathId<PartyId>,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let input::Nothing {} = body.parse_optional()?;
+    body.is_nothing()?;
     let now = deps.edge.now();
     let ticket = match key.admit(&deps.edge.store, &operator, body.bytes(), now).await? {
         Admitted::New(ticket) => ticket,
@@ -203,5 +202,5 @@ async fn approve<S: Store>(
 }
 
 fn view(party: &Party, now: Timestamp) -> StoredAnswer {
-    idempotency::answer(StatusCode::OK, serde_json::to_string(&PartyView::of(party, now)).unwrap_or_default())
+    idempotency::json(StatusCode::OK, &PartyView::of(party, now))
 }

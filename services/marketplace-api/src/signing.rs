@@ -86,7 +86,7 @@ async fn rotate<S: Store>(
     // A repeat is answered without the secret.
     let remember = ticket.remember(move |party: &marketplace_core::party::Party| {
         let shown = ShownDelivery::masked(&party.environment(environment).delivery, now);
-        idempotency::answer(StatusCode::OK, serde_json::to_string(&shown).unwrap_or_default())
+        idempotency::json(StatusCode::OK, &shown)
     });
     let command = PartyCommand::RotateSigningKey(environment, SigningRotation { seed, grace });
     let (store, id, by) = (deps.edge.store, caller.party.id.clone(), caller.author());

@@ -9,6 +9,9 @@ use marketplace_core::{
     replay::{ReplayJob, Step},
 };
 
+/// Most jobs that are looked at.
+const MOST: usize = 1_000;
+
 /// Most jobs that have a turn in one round.
 const JOBS: usize = 20;
 
@@ -18,17 +21,29 @@ const STEP: usize = 50;
 /// Offers that are sent again at the same time.
 const AT_ONCE: usize = 10;
 
-/// Takes a step of each job that runs; answers how many still run. A step that is cut short is taken again: what it has
-/// sent is on its way, and is not sent twice.
+/// Takes a step of each job that runs, or of some of them when there are many, others in each round; answers how many
+/// still run. A step that is cut short is taken again: what it has sent is on its way, and is not sent twice.
 ///
 /// # Errors
-/// The store could not be read or written; what was done stays done.
+/// The store could not be read, or some step not be taken; all others were.
 pub async fn replay_some<S: Store>(store: &S, now: Timestamp) -> Result<usize, StoreError> {
-    let mut running = 0;
-    for job in store.running_replays(JOBS).await? {
-        running += usize::from(take_step(store, &job, now).await?);
+    let mut jobs = store.running_replays(MOST).await?;
+    let left = jobs.len().saturating_sub(JOBS);
+    if left > 0 {
+        let round = usize::try_from(now.as_millisecond()).unwrap_or_default();
+        let first = round % jobs.len();
+        jobs.rotate_left(first);
+        jobs.truncate(JOBS);
     }
-    Ok(running)
+    let (mut running, mut failed) = (left, Ok(()));
+    for job in jobs {
+        match take_step(store, &job, now).await {
+            Ok(runs) => running += usize::from(runs),
+            // It keeps none of the others from its step.
+            Err(error) => failed = Err(error),
+        }
+    }
+    failed.map(|()| running)
 }
 
 /// Whether there may be more to do.

@@ -1,55 +1,48 @@
 //! Certifications go on by one task that looks at each that is under way, and sleeps while there is none.
 
-use std::{error::Error, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use certifier::{Deps, LOOK_AGAIN};
-use futures::future::join_all;
-use marketplace_core::ports::{Clock, Randomness};
-use platform_embedded::Embedded;
-use tokio::{sync::watch, task::JoinHandle};
+use event_schema::id::PartyId;
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use marketplace_core::{
+    causes::Causes,
+    ports::{Clock, Randomness},
+};
+use platform_embedded::{Embedded, background::Background};
 use webhook_sender::Sender;
 
-/// The running task.
-pub(crate) struct Certifications {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Certifications {
-    /// Starts it; those that were under way before go on.
-    pub(crate) fn start(store: Embedded, push: Sender, clock: Arc<dyn Clock>, randomness: Arc<dyn Randomness>) -> Self {
-        let deps = Deps { store, push, clock, randomness };
-        let (stop, mut stopped) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            while !*stopped.borrow() {
-                let under_way = deps.store.certifications();
-                join_all(under_way.iter().map(|party| go_on(party, &deps))).await;
-                let next = async {
-                    if under_way.is_empty() {
-                        deps.store.certification_begun().await;
-                    } else {
-                        tokio::time::sleep(LOOK_AGAIN).await;
-                    }
-                };
-                tokio::select! {
-                    () = next => {}
-                    _ = stopped.changed() => {}
+/// Starts it; those that were under way before go on.
+pub(crate) fn start(
+    store: Embedded,
+    push: Sender,
+    clock: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
+) -> Background {
+    let deps = Deps { store, push, clock, randomness };
+    Background::start(async move {
+        let (mut looks, mut looked_at) = (FuturesUnordered::new(), HashSet::new());
+        loop {
+            for party in deps.store.certifications() {
+                if looked_at.insert(party.clone()) {
+                    looks.push(look(party, &deps));
                 }
             }
-        });
-        Self { stop, task }
-    }
-
-    /// Stops it; what is under way goes on after the next start.
-    pub(crate) async fn stop(self) {
-        self.stop.send_replace(true);
-        self.task.abort();
-        let _ = self.task.await;
-    }
+            tokio::select! {
+                () = deps.store.certification_begun() => {}
+                Some(party) = looks.next() => {
+                    looked_at.remove(&party);
+                }
+            }
+        }
+    })
 }
 
-async fn go_on(party: &event_schema::id::PartyId, deps: &Deps<Embedded, Sender>) {
-    if let Err(error) = certifier::go_on(party, deps).await {
-        tracing::warn!(error = &error as &dyn Error, party.id = %party, "a certification will be looked at again");
+/// Looks at one, and waits until it may be looked at again: no party waits for another's endpoint.
+async fn look(party: PartyId, deps: &Deps<Embedded, Sender>) -> PartyId {
+    if let Err(error) = certifier::go_on(&party, deps).await {
+        tracing::warn!(error = %Causes(&error), party.id = %party, "a certification will be looked at again");
     }
+    tokio::time::sleep(LOOK_AGAIN).await;
+    party
 }

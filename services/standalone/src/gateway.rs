@@ -30,13 +30,13 @@ use platform_base::{
     vault::{Vault, VaultError},
 };
 use platform_embedded::{
-    Embedded, OpenError,
-    alarms::Alarms,
+    Embedded, OpenError, alarms,
+    background::Background,
     bus::Bus,
     identity::{AUDIENCE, LocalIdentity},
     notices::{LocalNotices, NoticesFault},
     push::{PushDeps, PushWorkers},
-    retention::Sweeper,
+    retention,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -45,8 +45,8 @@ use webhook_sender::{Sender, SenderConfig, SenderError};
 pub use self::options::Options;
 use self::secrets::Secrets;
 use crate::{
-    certifications::Certifications, config::Config, consumers, event_sink::StoreSink, operations,
-    patience::PatientListener, replays::Replays, visitors::Visitors,
+    certifications, config::Config, consumers, event_sink::StoreSink, operations, patience::PatientListener, replays,
+    visitors::Visitors,
 };
 
 /// How long calls that are under way may take when the gateway stops; a lease may wait for 20 s.
@@ -87,10 +87,7 @@ pub struct Gateway {
     server: JoinHandle<io::Result<()>>,
     bus: Bus,
     workers: PushWorkers,
-    sweeper: Sweeper,
-    alarms: Alarms,
-    replays: Replays,
-    certifications: Certifications,
+    background: [Background; 4],
 }
 
 /// What everything is made of.
@@ -123,21 +120,24 @@ impl Gateway {
         })?;
         let app = parts.app(&config, &secrets, sender.clone(), stop.subscribe())?;
         let (clock, randomness) = (parts.clock.clone(), parts.randomness.clone());
-        let certifications =
-            Certifications::start(parts.store.clone(), sender.clone(), clock.clone(), randomness.clone());
         let bus = Bus::start(&parts.store, parts.consumers(), options.mischief).await?;
-        let push = PushDeps { push: sender, clock: clock.clone(), randomness, health: options.health };
+        let (push, health) = (sender.clone(), options.health);
+        let push = PushDeps { push, clock: clock.clone(), randomness: randomness.clone(), health };
         let workers = PushWorkers::start(parts.store.clone(), push).await?;
-        let alarms = Alarms::start(parts.store.clone(), clock.clone());
-        let replays = Replays::start(parts.store.clone(), clock.clone());
-        let sweeper = Sweeper::start(parts.store.clone(), clock, config.retention);
+        let store = || parts.store.clone();
+        let background = [
+            alarms::start(store(), clock.clone()),
+            replays::start(store(), clock.clone()),
+            certifications::start(store(), sender, clock.clone(), randomness),
+            retention::start(store(), clock, config.retention),
+        ];
         let listener = PatientListener::new(listener);
         let draining = async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
         let server = tokio::spawn(axum::serve(listener, Visitors(app)).with_graceful_shutdown(draining).into_future());
         tracing::info!(%address, data_dir = %config.data_dir.display(), "serving");
-        Ok(Self { address, secrets, stop, server, bus, workers, sweeper, alarms, replays, certifications })
+        Ok(Self { address, secrets, stop, server, bus, workers, background })
     }
 
     /// Where it listens.
@@ -166,12 +166,11 @@ impl Gateway {
             tracing::warn!("calls were still under way at the end");
             abort.abort();
         }
-        self.replays.stop().await;
-        self.alarms.stop().await;
-        self.certifications.stop().await;
+        for background in self.background {
+            background.stop().await;
+        }
         self.bus.stop(WORK).await;
         self.workers.stop(WORK).await;
-        self.sweeper.stop().await;
     }
 }
 

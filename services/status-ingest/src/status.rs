@@ -66,7 +66,7 @@ async fn answer<S: Store>(
     let mapping = caller.settings().mapping.as_deref();
     let Said { status, reason, details } = match body.parse::<StatusBody>().and_then(|body| body.check(mapping)) {
         Ok(said) => said,
-        Err(problem) => return Err(rehearsal::refused(&store, witness, problem).await),
+        Err(problem) => return Err(rehearsal::refused(&store, &caller, witness, problem).await),
     };
     let witness = Witness { status: Some(status), ..witness };
     let ticket = match key.admit(&store, &caller, body.bytes(), now).await? {
@@ -83,10 +83,10 @@ async fn answer<S: Store>(
     let answered = ticket.hold(async move { applied.apply(command, Urgency::Caller, remember).await }).await?;
     match answered {
         Ok(answered) => {
-            rehearsal::seen(&store, witness, StatusCode::OK).await;
+            rehearsal::seen(&store, &caller, witness, StatusCode::OK).await;
             Ok(idempotency::response(written(&party, &answered)))
         }
-        Err(error) => Err(rehearsal::refused(&store, witness, error.into()).await),
+        Err(error) => Err(rehearsal::refused(&store, &caller, witness, error.into()).await),
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
     delivery::DeliverySettings,
     intake::{self, IntakeError, NewRequest},
     offer::delivery_id,
-    party::Party,
+    party::{Party, PartyState},
 };
 
 /// Where it takes place.
@@ -110,6 +110,13 @@ pub enum CertificationState {
     Failed,
 }
 
+/// A party's certification, if it is not over.
+#[must_use]
+pub fn under_way(party: &Party) -> Option<&Certification> {
+    let run = party.environment(ENVIRONMENT).certification.as_deref();
+    run.filter(|run| run.ended.is_none() && party.state != PartyState::Disabled)
+}
+
 impl Certification {
     /// One that begins now, for a party with these settings.
     #[must_use]
@@ -144,6 +151,12 @@ impl Certification {
         // The last byte is random, and says nothing of time or version.
         bytes[15] ^= 1 + scene as u8;
         RequestId(Uuid::from_bytes(bytes))
+    }
+
+    /// Whether it made this request.
+    #[must_use]
+    pub fn made(&self, request: RequestId) -> bool {
+        Scene::ALL.into_iter().any(|scene| self.request(scene) == request)
     }
 
     /// The offer of one of its scenes.

@@ -151,6 +151,27 @@ impl Fact {
         }
     }
 
+    /// Its time is over.
+    #[must_use]
+    pub fn expired(offer: &Offer) -> Self {
+        Self::OfferExpired {
+            delivery_id: offer.delivery_id,
+            third_party: offer.party.clone(),
+            environment: offer.environment,
+        }
+    }
+
+    /// A message about an offer goes out once more.
+    #[must_use]
+    pub fn replayed(offer: &Offer, message: MessageType) -> Self {
+        Self::MessageReplayed {
+            delivery_id: offer.delivery_id,
+            third_party: offer.party.clone(),
+            environment: offer.environment,
+            message,
+        }
+    }
+
     /// A party read a message about an offer.
     #[must_use]
     pub fn leased(offer: &Offer, message: MessageType) -> Self {

@@ -12,22 +12,25 @@ use event_schema::{fault::Fault, request::limits, words::AnswerStatus};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use self::{pointer::Pointer, tree::Tree};
+use self::{
+    pointer::{Document, Pointer},
+    tree::Tree,
+};
 
 /// Most fields that a mapping writes.
-pub const MOST_FIELDS: usize = 100;
+const MOST_FIELDS: usize = 100;
 
 /// Most words that it translates.
-pub const MOST_WORDS: usize = 32;
+const MOST_WORDS: usize = 32;
 
 /// Longest word, in characters.
-pub const WORD_CHARS: usize = 64;
+const WORD_CHARS: usize = 64;
 
 /// Longest pointer, in characters.
-pub const POINTER_CHARS: usize = 256;
+const POINTER_CHARS: usize = 256;
 
 /// Most bytes of a mapping's JSON text.
-pub const MAPPING_BYTES: usize = 16 * 1024;
+const MAPPING_BYTES: usize = 16 * 1024;
 
 /// Where a message tells what it is about: without it nobody can tell a new offer from a withdrawn one.
 const KIND: &str = "/type";
@@ -175,13 +178,13 @@ impl Mapping {
     #[must_use]
     pub fn apply(&self, ours: &str) -> Mapped {
         // Our own text, rendered as an object: it can be read.
-        let whole: &RawValue = serde_json::from_str(ours).unwrap_or(RawValue::NULL);
+        let mut document = Document::new(serde_json::from_str(ours).unwrap_or(RawValue::NULL));
         let (mut tree, mut missing) = (Tree::default(), vec![]);
         let defaults = self.fields.iter().map(|field| field.default.as_ref().map(|value| value.to_string()));
         let defaults: Vec<_> = defaults.map(|text| text.and_then(|text| RawValue::from_string(text).ok())).collect();
         for (field, default) in self.fields.iter().zip(&defaults) {
             let pointer = |text: &str| Pointer::parse(text).unwrap_or_default();
-            let found = field.from.as_deref().and_then(|from| pointer(from).find(whole));
+            let found = field.from.as_deref().and_then(|from| pointer(from).find(&mut document));
             match found.or(default.as_deref()) {
                 Some(value) => {
                     tree.put(&pointer(&field.to), value);

@@ -2,13 +2,14 @@
 
 use event_schema::{
     id::{DeliveryId, Environment, MessageId, PartyId, RequestId},
+    message::render,
     words::MessageType,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{lifecycle::OfferState, party::AcceptanceClock};
+use crate::{lifecycle::OfferState, mapping::Mapping, party::AcceptanceClock};
 
 /// How long an offer waits in the inbox for a party that never comes (DESIGN section 6).
 pub const INBOX_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -218,6 +219,25 @@ impl Offer {
             deadline: None,
             vacant: false,
         }
+    }
+
+    /// The message that it began with, as it was, to go out now.
+    #[must_use]
+    pub fn first_message(&self, now: Timestamp) -> Outgoing {
+        Outgoing { created_at: self.created_at, ..Outgoing::new(MessageType::OfferCreated, now) }
+    }
+
+    /// What a message about it says, as its party gets it, pushed or leased; `detail` is the request's, JSON text.
+    #[must_use]
+    pub fn text(&self, message: &Outgoing, detail: &str, mapping: Option<&Mapping>) -> String {
+        let (kind, made, id) = (message.kind, message.created_at, self.delivery_id);
+        Mapping::message(mapping, render(kind, made, id, &self.party, self.environment, id.request(), detail))
+    }
+
+    /// Whether it was made to this party in this environment.
+    #[must_use]
+    pub fn is_to(&self, party: &PartyId, environment: Environment) -> bool {
+        self.party == *party && self.environment == environment
     }
 
     /// Sets a clock, from when the offer was made.

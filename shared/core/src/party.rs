@@ -29,7 +29,7 @@ pub use self::{
     environment::EnvironmentSettings,
     keys::{ApiKey, KeyScope, MOST_KEYS},
     patch::PartyPatch,
-    pause::{LONGEST_REASON, own_reason},
+    pause::{GONE, LONGEST_REASON, own_reason},
     rotation::SigningRotation,
     route::concerns_routes,
     sign_up::Approval,

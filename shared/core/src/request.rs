@@ -1,7 +1,7 @@
 //! A request as it is stored: its head, and the aggregate that a command decides on.
 
 use event_schema::{
-    id::{DeliveryId, Environment, RequestId, UserId},
+    id::{DeliveryId, Environment, PartyId, RequestId, UserId},
     words::Mode,
 };
 use jiff::Timestamp;
@@ -77,5 +77,11 @@ impl Aggregate {
     #[must_use]
     pub fn offer(&self, delivery_id: DeliveryId) -> Option<&Offer> {
         self.offers.iter().find(|offer| offer.delivery_id == delivery_id)
+    }
+
+    /// One of the loaded offers, if it was made to this party in this environment: what is another's is not there.
+    #[must_use]
+    pub fn offer_to(&self, party: &PartyId, environment: Environment, delivery_id: DeliveryId) -> Option<&Offer> {
+        self.offer(delivery_id).filter(|offer| offer.is_to(party, environment))
     }
 }

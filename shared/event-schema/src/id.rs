@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
 
-pub use self::{certification::CertificationId, environment::Environment, replay::ReplayId};
+pub use self::environment::Environment;
 
 /// Why a text is not an identifier of the kind that was asked for.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -47,38 +47,44 @@ macro_rules! text_on_the_wire {
     };
 }
 
-// After the macro, which they use.
-mod certification;
-mod replay;
+/// An id that is a prefix and a UUID.
+macro_rules! prefixed_id {
+    ($(#[doc = $doc:literal])+ $name:ident, $prefix:literal, $kind:literal) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct $name(pub Uuid);
 
-/// Id of a fulfilment request: `req_` and a UUID.
-///
-/// A request that came as an event from outside carries that event's id (DESIGN section 6, AWS wire).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct RequestId(pub Uuid);
+        impl $name {
+            /// The form on the wire, as a regular expression (ECMA 262).
+            pub const PATTERN: &'static str =
+                concat!("^", $prefix, "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$");
+        }
 
-impl RequestId {
-    /// The form on the wire, as a regular expression (ECMA 262).
-    pub const PATTERN: &'static str = "^req_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0.hyphenated())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let rule = concat!("`", $prefix, "` and a lower-case UUID");
+                prefixed_uuid(text, $prefix).map(Self).ok_or(IdError { kind: $kind, rule })
+            }
+        }
+
+        text_on_the_wire!($name);
+    };
 }
 
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "req_{}", self.0.hyphenated())
-    }
+prefixed_id! {
+    /// Id of a fulfilment request: `req_` and a UUID.
+    ///
+    /// A request that came as an event from outside carries that event's id (DESIGN section 6, AWS wire).
+    RequestId, "req_", "request id"
 }
-
-impl FromStr for RequestId {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        prefixed_uuid(text, "req_")
-            .map(Self)
-            .ok_or(IdError { kind: "request id", rule: "`req_` and a lower-case UUID" })
-    }
-}
-
-text_on_the_wire!(RequestId);
 
 /// Id of an offer of one request to one party: `dlv_` and 52 hexadecimal digits.
 ///
@@ -243,30 +249,20 @@ impl FromStr for UserId {
 
 text_on_the_wire!(UserId);
 
-/// Id of an API key: `key_` and a UUID; not a secret.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct KeyId(pub Uuid);
-
-impl KeyId {
-    /// The form on the wire, as a regular expression (ECMA 262).
-    pub const PATTERN: &'static str = "^key_[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+prefixed_id! {
+    /// Id of an API key: `key_` and a UUID; not a secret.
+    KeyId, "key_", "key id"
 }
 
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "key_{}", self.0.hyphenated())
-    }
+prefixed_id! {
+    /// Id of a certification: `crt_` and a UUID.
+    CertificationId, "crt_", "certification id"
 }
 
-impl FromStr for KeyId {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        prefixed_uuid(text, "key_").map(Self).ok_or(IdError { kind: "key id", rule: "`key_` and a lower-case UUID" })
-    }
+prefixed_id! {
+    /// Id of a job that sends a party's offers again: `rpl_` and a UUID.
+    ReplayId, "rpl_", "replay id"
 }
-
-text_on_the_wire!(KeyId);
 
 /// Only the form that `Display` writes is read back: one id has one spelling.
 fn prefixed_uuid(text: &str, prefix: &str) -> Option<Uuid> {

@@ -59,6 +59,19 @@ impl JsonBody {
         }
         parse(&self.0)
     }
+
+    /// For calls that take nothing: no body, or an empty object.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], but for an empty body.
+    pub fn is_nothing(&self) -> Result<(), Problem> {
+        /// There is nothing to say.
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+
+        self.parse_optional().map(|Nothing {}| ())
+    }
 }
 
 /// Reads the text of a JSON object as a `T`.

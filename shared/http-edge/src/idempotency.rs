@@ -8,7 +8,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::{SignedDuration, Timestamp};
-use marketplace_core::ports::{Admission, IdempotencyStore, Remember, StoreError, StoredAnswer};
+use marketplace_core::{
+    causes::Causes,
+    ports::{Admission, IdempotencyStore, Remember, StoreError, StoredAnswer},
+};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
@@ -183,6 +187,18 @@ pub async fn keep<S: IdempotencyStore>(
 #[must_use]
 pub fn answer(status: StatusCode, body: String) -> StoredAnswer {
     StoredAnswer { status: status.as_u16(), body }
+}
+
+/// The same with something as its JSON body.
+#[must_use]
+pub fn json(status: StatusCode, body: &impl Serialize) -> StoredAnswer {
+    match serde_json::to_string(body) {
+        Ok(text) => answer(status, text),
+        Err(error) => {
+            tracing::error!(error = %Causes(&error), "an answer cannot be written as JSON");
+            answer(StatusCode::INTERNAL_SERVER_ERROR, String::new())
+        }
+    }
 }
 
 /// The response that says what a stored answer says.

@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use event_schema::fault::Fault;
+use marketplace_core::causes::Causes;
 use serde::Serialize;
 
 use self::kind::Kind;
@@ -210,7 +211,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Parts { kind, detail, errors, current_status, retry_after, challenge, source } = *self.0;
         if let Some(source) = source {
-            tracing::error!(error = %Chain(source.as_ref()), "a request failed");
+            tracing::error!(error = %Causes(source.as_ref()), "a request failed");
         }
         let status = kind.status();
         let wire = Wire {
@@ -240,21 +241,6 @@ impl IntoResponse for Problem {
 /// Rounded up, at least one: `Retry-After` knows whole seconds only (RFC 9110 section 10.2.3).
 fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
-}
-
-/// An error with all that caused it, on one line.
-struct Chain<'a>(&'a (dyn Error + 'static));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

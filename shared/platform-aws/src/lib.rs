@@ -27,7 +27,7 @@ mod users;
 
 use std::sync::Arc;
 
-use marketplace_core::ports::{Clock, Randomness};
+use marketplace_core::ports::{Clock, Randomness, Store};
 
 pub use self::idempotency::Guard;
 use crate::{registry::Registry, sealer::Sealer, table::Table};
@@ -42,6 +42,8 @@ pub struct Aws {
     randomness: Arc<dyn Randomness>,
     released: idempotency::Released,
 }
+
+impl Store for Aws {}
 
 impl Aws {
     /// The store in this table, with third parties' credentials sealed by this sealer.

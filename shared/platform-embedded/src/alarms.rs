@@ -20,12 +20,9 @@ use marketplace_core::{
     ports::{Clock, RequestStore, StoreError, Urgency},
 };
 use rusqlite::{Connection, params};
-use tokio::{
-    sync::{Notify, watch},
-    task::JoinHandle,
-};
+use tokio::sync::Notify;
 
-use crate::{Embedded, rows};
+use crate::{Embedded, background::Background, rows};
 
 /// Most offers that are looked at together: they share commits.
 const STEP: u16 = 256;
@@ -57,42 +54,24 @@ impl Alarm {
     }
 }
 
-/// The running task.
-pub struct Alarms {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Alarms {
-    /// Starts it; what became due before is done at once.
-    #[must_use]
-    pub fn start(store: Embedded, clock: Arc<dyn Clock>) -> Self {
-        let (stop, mut stopped) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            while !*stopped.borrow() {
-                let wait = match keep(&store, clock.now()).await {
-                    Ok(next) => wait_until(next, clock.now()),
-                    Err(error) => {
-                        tracing::warn!(error = %Causes(&error), "clocks will be looked at again");
-                        STORE_PAUSE
-                    }
-                };
-                tokio::select! {
-                    () = tokio::time::sleep(wait) => {}
-                    () = store.shared.alarm.earlier.notified() => {}
-                    _ = stopped.changed() => {}
+/// Starts the task; what became due before is done at once.
+#[must_use]
+pub fn start(store: Embedded, clock: Arc<dyn Clock>) -> Background {
+    Background::start(async move {
+        loop {
+            let wait = match keep(&store, clock.now()).await {
+                Ok(next) => wait_until(next, clock.now()),
+                Err(error) => {
+                    tracing::warn!(error = %Causes(&error), "clocks will be looked at again");
+                    STORE_PAUSE
                 }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = store.shared.alarm.earlier.notified() => {}
             }
-        });
-        Self { stop, task }
-    }
-
-    /// Stops it; what is under way ends or is undone.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        self.task.abort();
-        let _ = self.task.await;
-    }
+        }
+    })
 }
 
 fn wait_until(next: Option<Timestamp>, now: Timestamp) -> Duration {
@@ -114,16 +93,20 @@ pub async fn keep(store: &Embedded, now: Timestamp) -> Result<Option<Timestamp>,
             let command = KeepDeadline { delivery_id: *delivery_id, at: now };
             store.apply(command, Urgency::Ours, None)
         });
+        let mut refused = Ok(());
         for (delivery_id, done) in due.iter().zip(join_all(done).await) {
             match done {
                 Ok(_) => {}
                 Err(StoreError::Refused(refusal)) => {
                     let error = Causes(&refusal);
                     tracing::error!(%error, delivery.id = %delivery_id, "a clock belongs to nothing");
+                    refused = Err(refusal);
                 }
                 Err(error) => return Err(error),
             }
         }
+        // It would be due again at once.
+        refused.map_err(StoreError::Refused)?;
         if due.len() < usize::from(STEP) {
             let next = store.shared.readers.read(next).await?;
             if let Some(next) = next {

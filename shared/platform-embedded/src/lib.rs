@@ -4,6 +4,7 @@
 //! is answered after its commit. State and journal rows share that commit, and the journal is the bus ([`bus`]).
 
 pub mod alarms;
+pub mod background;
 mod backup;
 pub mod bus;
 mod certifications;
@@ -45,7 +46,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use marketplace_core::ports::StoreError;
+use marketplace_core::ports::{Store, StoreError};
 use platform_base::vault::Vault;
 use rusqlite::Connection;
 
@@ -97,6 +98,8 @@ pub struct Embedded {
 pub fn database(data_dir: &Path) -> PathBuf {
     data_dir.join("marketplace.db")
 }
+
+impl Store for Embedded {}
 
 impl Embedded {
     /// Opens the store in a folder, making both if need be; no other process may have it open.

@@ -17,9 +17,8 @@ use marketplace_core::{
     ports::{Clock, RequestStore, StoreError, Urgency},
 };
 use rusqlite::params;
-use tokio::{sync::watch, task::JoinHandle};
 
-use crate::{Embedded, rows, writer::Transaction};
+use crate::{Embedded, background::Background, rows, writer::Transaction};
 
 /// Most rows removed in one transaction.
 const STEP: u16 = 200;
@@ -48,34 +47,17 @@ impl Default for Retention {
     }
 }
 
-/// The running retention.
-pub struct Sweeper {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Sweeper {
-    /// Starts it.
-    #[must_use]
-    pub fn start(store: Embedded, clock: Arc<dyn Clock>, retention: Retention) -> Self {
-        let (stop, mut stopped) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            while !*stopped.borrow() {
-                if let Err(error) = sweep(&store, clock.now(), retention).await {
-                    tracing::warn!(error = %Causes(&error), "retention will be tried again");
-                }
-                let _ = tokio::time::timeout(retention.every, stopped.changed()).await;
+/// Starts sweeping.
+#[must_use]
+pub fn start(store: Embedded, clock: Arc<dyn Clock>, retention: Retention) -> Background {
+    Background::start(async move {
+        loop {
+            if let Err(error) = sweep(&store, clock.now(), retention).await {
+                tracing::warn!(error = %Causes(&error), "retention will be tried again");
             }
-        });
-        Self { stop, task }
-    }
-
-    /// Stops it; a step that is under way ends or is undone.
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
-        self.task.abort();
-        let _ = self.task.await;
-    }
+            tokio::time::sleep(retention.every).await;
+        }
+    })
 }
 
 /// Removes everything that is too old now, and expires what nobody fetched.

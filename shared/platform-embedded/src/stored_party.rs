@@ -28,6 +28,8 @@ struct Stored {
 #[derive(Deserialize, Serialize)]
 struct StoredEnvironment {
     open: bool,
+    #[serde(default)]
+    shut: bool,
     paused: Option<String>,
     filter: Option<Pattern>,
     delivery: DeliverySettings<Withheld>,
@@ -62,6 +64,7 @@ pub(crate) fn open(vault: &Vault, id: &PartyId, sealed: &[u8]) -> rusqlite::Resu
 pub(crate) fn write(connection: &Connection, vault: &Vault, party: &Party, version: u64) -> rusqlite::Result<()> {
     let stored = |settings: &EnvironmentSettings| StoredEnvironment {
         open: settings.open,
+        shut: settings.shut,
         paused: settings.paused.clone(),
         filter: settings.filter.clone(),
         failing: settings.failing,
@@ -108,6 +111,7 @@ pub(crate) fn read(row: &Row<'_>, vault: &Vault) -> rusqlite::Result<(u64, Party
         let delivery = secrets.next().map_or(Ok(DeliverySettings::Poll), |secrets| settings.delivery.join(secrets));
         delivery.map(|delivery| EnvironmentSettings {
             open: settings.open,
+            shut: settings.shut,
             paused: settings.paused,
             filter: settings.filter,
             failing: settings.failing,

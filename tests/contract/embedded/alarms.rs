@@ -12,7 +12,7 @@ use marketplace_core::{
     ports::{Clock, RequestStore, Urgency},
 };
 use platform_base::clock::SystemClock;
-use platform_embedded::{Embedded, alarms::Alarms};
+use platform_embedded::{Embedded, alarms};
 use serde_json::json;
 use tests::eventually;
 
@@ -49,27 +49,27 @@ fn is_exact(late: SignedDuration) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_comes_to_the_second_and_what_is_due_earlier_wakes_the_task() {
     let machine = OneMachine::new();
-    let alarms = Alarms::start(machine.store.clone(), Arc::new(SystemClock));
+    let running = alarms::start(machine.store.clone(), Arc::new(SystemClock));
     let (late, early) = (offered(&machine.store, 3).await, offered(&machine.store, 1).await);
     assert!(is_exact(ended(&machine.store, early, 1).await));
     assert_eq!(the_offer(&machine.store, late).await.state, OfferState::Pending);
     assert!(is_exact(ended(&machine.store, late, 3).await));
-    alarms.stop().await;
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_became_due_while_nothing_ran_is_done_at_the_start() {
     let machine = OneMachine::new();
     let delivery = offered(&machine.store, 1).await;
-    let alarms = Alarms::start(machine.store.clone(), Arc::new(SystemClock));
-    alarms.stop().await;
+    let running = alarms::start(machine.store.clone(), Arc::new(SystemClock));
+    running.stop().await;
     let later = offered(&machine.store, 1_000).await;
     let machine = machine.again();
     let due = the_offer(&machine.store, delivery).await.deadline.unwrap().expire_at;
     eventually("its time is over", async || (SystemClock.now() > due).then_some(())).await;
     assert_eq!(the_offer(&machine.store, delivery).await.state, OfferState::Pending);
-    let alarms = Alarms::start(machine.store.clone(), Arc::new(SystemClock));
+    let running = alarms::start(machine.store.clone(), Arc::new(SystemClock));
     ended(&machine.store, delivery, 1).await;
     assert_eq!(the_offer(&machine.store, later).await.state, OfferState::Pending);
-    tokio::time::timeout(Duration::from_secs(5), alarms.stop()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), running.stop()).await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! What was left behind is found by indexes and done again; how far behind it is, an alarm watches.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use event_schema::id::{Environment, PartyId};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -28,6 +28,9 @@ const MOST_EXPIRED: usize = 200;
 
 /// Rounds of replays in a minute: fifty offers of each party that has asked for one.
 const ROUNDS: usize = 10;
+
+/// No round begins later than this: a function ends after a minute, and others sweep, too.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// Parties that are looked at at the same time.
 const AT_ONCE: usize = 16;
@@ -86,7 +89,11 @@ pub(crate) async fn ring(
 
 /// Goes on with parties' replays, for as long as a minute's worth.
 pub(super) async fn replays(deps: &Deps) -> Result<(), Failure> {
+    let began = Instant::now();
     for _ in 0..ROUNDS {
+        if began.elapsed() > LONGEST {
+            break;
+        }
         if request_router::replay_some(&deps.store, deps.clock.now()).await? == 0 {
             break;
         }

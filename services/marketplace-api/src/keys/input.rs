@@ -42,8 +42,13 @@ impl NewKey {
         let environment = environment(self.environment, own).map_err(|fault| faults.push(fault));
         let name = self.name.map(|text| name(&text)).transpose().map_err(|fault| faults.push(fault));
         let expires_at = self.expires_at.map(|end| future(end, now)).transpose().map_err(|fault| faults.push(fault));
+        if let (Ok(there), Some(own), Some(KeyScope::Integrate)) = (&environment, own, self.scope)
+            && *there != own
+        {
+            faults.push(Fault::new("/scope", format!("must be `manage` for the first key of `{there}`")));
+        }
         match (environment, name, expires_at) {
-            (Ok(environment), Ok(name), Ok(expires_at)) => {
+            (Ok(environment), Ok(name), Ok(expires_at)) if faults.is_empty() => {
                 let scope = self.scope.unwrap_or(Wish::default().scope);
                 Ok((environment, Wish { name, scope, expires_at }))
             }
@@ -105,5 +110,8 @@ mod tests {
         let prod = || json!({ "environment": "prod" });
         assert_eq!(checked(prod(), Some(Environment::Test)).ok().unwrap().0, Environment::Prod);
         assert_eq!(checked(prod(), Some(Environment::Dev)).err().unwrap(), ["/environment"]);
+        let lesser = json!({ "environment": "prod", "scope": "integrate" });
+        assert_eq!(checked(lesser.clone(), Some(Environment::Test)).err().unwrap(), ["/scope"]);
+        assert_eq!(checked(lesser, None).ok().unwrap().0, Environment::Prod);
     }
 }

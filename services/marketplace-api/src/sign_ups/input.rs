@@ -24,11 +24,6 @@ pub(super) struct Confirmation {
     pub(super) token: Secret,
 }
 
-/// The body of `POST /v1/third-parties/{id}/approve`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
-
 impl NewSignUp {
     /// # Errors
     /// 422 with every field at fault.

@@ -9,7 +9,6 @@ use std::{
 };
 
 use axum::{extract::State, http::StatusCode, response::Response};
-use event_schema::message;
 use http_edge::{body::JsonBody, caller::PartyCaller, problem::Problem, reply};
 use marketplace_core::{
     mapping::Mapping,
@@ -105,9 +104,7 @@ fn render_offer(text: &mut String, LeasedOffer { offer, detail }: &LeasedOffer, 
         return;
     };
     let id = offer.delivery_id;
-    let rendered =
-        message::render(outgoing.kind, outgoing.created_at, id, &offer.party, offer.environment, id.request(), detail);
-    let rendered = Mapping::message(mapping, rendered);
+    let rendered = offer.text(outgoing, detail, mapping);
     let _ = write!(
         text,
         r#"{{"delivery_id":"{id}","message_id":"{}","lease_expires_at":"{}","message":{rendered}}}"#,

@@ -92,13 +92,12 @@ impl Command for Answer {
 
 impl Answer {
     fn pick<'a>(&self, head: &Head, state: &'a Aggregate) -> Option<&'a Offer> {
-        let theirs = |offer: &&Offer| offer.party == self.party && offer.environment == self.environment;
         match self.target {
-            Target::Delivery(delivery) => state.offer(delivery).filter(theirs),
+            Target::Delivery(delivery) => state.offer_to(&self.party, self.environment, delivery),
             Target::Request(_) => state
                 .offers
                 .iter()
-                .filter(theirs)
+                .filter(|offer| offer.is_to(&self.party, self.environment))
                 .max_by_key(|offer| (effective_state(head, offer).is_live(), offer.round)),
         }
     }

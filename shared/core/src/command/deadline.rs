@@ -52,7 +52,7 @@ impl Command for KeepDeadline {
             offer.deadline = None;
         } else if deadline.expire_at <= self.at {
             offer.expire(self.at);
-            facts.push(expired(&offer));
+            facts.push(Fact::expired(&offer));
             facts.extend(offer.message.as_ref().map(|message| made(&offer, message.kind)));
         } else if deadline.remind_at.is_some_and(|remind| remind <= self.at) {
             offer.deadline = Some(crate::offer::Deadline { remind_at: None, ..deadline });
@@ -66,14 +66,6 @@ impl Command for KeepDeadline {
         }
         let reply = offer.deadline.map(|deadline| deadline.next());
         Ok(Decision { change: Change { offers: vec![offer], facts, ..Change::default() }, reply })
-    }
-}
-
-fn expired(offer: &Offer) -> Fact {
-    Fact::OfferExpired {
-        delivery_id: offer.delivery_id,
-        third_party: offer.party.clone(),
-        environment: offer.environment,
     }
 }
 

@@ -48,11 +48,7 @@ impl Command for Expire {
         if matches!(effective_state(head, &offer), OfferState::Pending | OfferState::Sent) {
             offer.state = OfferState::Expired;
             offer.deadline = None;
-            change.facts.push(Fact::OfferExpired {
-                delivery_id: offer.delivery_id,
-                third_party: offer.party.clone(),
-                environment: offer.environment,
-            });
+            change.facts.push(Fact::expired(&offer));
         }
         change.offers.push(offer);
         Ok(Decision { change, reply: () })

@@ -65,8 +65,7 @@ impl Command for UseInbox {
     }
 
     fn decide(&self, state: &Aggregate) -> Result<Decision<InboxResult>, Refusal> {
-        let theirs = |offer: &&Offer| offer.party == self.party && offer.environment == self.environment;
-        let Some(before) = state.offer(self.delivery_id).filter(theirs) else {
+        let Some(before) = state.offer_to(&self.party, self.environment, self.delivery_id) else {
             return Ok(Decision::unchanged(InboxResult::Unknown));
         };
         let mut offer = before.clone();

@@ -1,9 +1,6 @@
 //! A scene of a certification begins: a request that is made, and offered to the one party whom it is for, in one step.
 
-use event_schema::{
-    id::{DeliveryId, PartyId, RequestId},
-    words::MessageType,
-};
+use event_schema::id::{DeliveryId, PartyId, RequestId};
 use jiff::Timestamp;
 
 use super::{Change, Command, Decision, Needs, Refusal, route::FIRST_ROUND};
@@ -12,7 +9,7 @@ use crate::{
     fact::Fact,
     intake::NewRequest,
     lifecycle::OfferState,
-    offer::{Offer, Outgoing},
+    offer::Offer,
     request::{Aggregate, Head, Routed},
 };
 
@@ -95,9 +92,4 @@ impl Command for Rehearse {
         };
         Ok(Decision { change, reply: () })
     }
-}
-
-/// The message that an offer began with, as it was.
-pub(super) fn first_message(offer: &Offer, now: Timestamp) -> Outgoing {
-    Outgoing { created_at: offer.created_at, ..Outgoing::new(MessageType::OfferCreated, now) }
 }

@@ -50,8 +50,7 @@ impl Command for Release {
 
     fn decide(&self, state: &Aggregate) -> Result<Decision<Answered>, Refusal> {
         let head = state.head.as_ref().ok_or(Refusal::NotFound)?;
-        let theirs = |offer: &&Offer| offer.party == self.party && offer.environment == self.environment;
-        let offer = state.offer(self.delivery_id).filter(theirs).ok_or(Refusal::NotFound)?;
+        let offer = state.offer_to(&self.party, self.environment, self.delivery_id).ok_or(Refusal::NotFound)?;
         let reply = Answered { delivery_id: offer.delivery_id, state: OfferState::Released };
         match effective_state(head, offer) {
             OfferState::Accepted => Ok(Decision { change: self.give_back(head, offer), reply }),

@@ -6,7 +6,7 @@ use event_schema::{
 };
 use jiff::Timestamp;
 
-use super::{Change, Command, Decision, Needs, Refusal, rehearse::first_message};
+use super::{Change, Command, Decision, Needs, Refusal};
 use crate::{fact::Fact, lifecycle::OfferState, request::Aggregate};
 
 /// Sends the message that an offer began with again, under the same id, unless one is on its way.
@@ -38,13 +38,8 @@ impl Command for Repeat {
         if offer.message.is_some() || matches!(offer.state, OfferState::Withdrawn | OfferState::Expired) {
             return Ok(Decision::unchanged(()));
         }
-        offer.message = Some(first_message(&offer, self.at));
-        let fact = Fact::MessageReplayed {
-            delivery_id: offer.delivery_id,
-            third_party: offer.party.clone(),
-            environment: offer.environment,
-            message: MessageType::OfferCreated,
-        };
+        offer.message = Some(offer.first_message(self.at));
+        let fact = Fact::replayed(&offer, MessageType::OfferCreated);
         let change = Change { offers: vec![offer], facts: vec![fact], ..Change::default() };
         Ok(Decision { change, reply: () })
     }

@@ -1,16 +1,13 @@
 //! A message gets another run of the retry schedule: a dead letter, or whatever a party has lost.
 
-use event_schema::{
-    id::{DeliveryId, Environment, PartyId, RequestId},
-    words::MessageType,
-};
+use event_schema::id::{DeliveryId, Environment, PartyId, RequestId};
 use jiff::Timestamp;
 
 use super::{Change, Command, Decision, Needs, Refusal, answer::refused};
 use crate::{
     fact::Fact,
     lifecycle::{OfferState, state_at},
-    offer::{INBOX_LIFETIME, NOTES_LIMIT, Offer, Outgoing},
+    offer::{INBOX_LIFETIME, NOTES_LIMIT, Offer},
     request::Aggregate,
 };
 
@@ -90,8 +87,7 @@ impl Command for ReplayOwn {
 
     fn decide(&self, state: &Aggregate) -> Result<Decision<Replayed>, Refusal> {
         let head = state.head.as_ref().ok_or(Refusal::NotFound)?;
-        let theirs = |offer: &&Offer| offer.party == self.party && offer.environment == self.environment;
-        let before = state.offer(self.delivery_id).filter(theirs).ok_or(Refusal::NotFound)?;
+        let before = state.offer_to(&self.party, self.environment, self.delivery_id).ok_or(Refusal::NotFound)?;
         let current = state_at(head, before, self.at);
         let noted_bytes = before.noted_bytes.saturating_add(REPLAY_FRAME);
         if has_ended(current) {
@@ -106,9 +102,8 @@ impl Command for ReplayOwn {
         if noted_bytes > NOTES_LIMIT {
             return Err(refused(current, "this offer was sent again as often as it can be"));
         }
-        let first = || Outgoing { created_at: before.created_at, ..Outgoing::new(MessageType::OfferCreated, self.at) };
         let mut offer = Offer { noted_bytes, ..before.clone() };
-        offer.message.get_or_insert_with(first).restart(self.at);
+        offer.message.get_or_insert_with(|| before.first_message(self.at)).restart(self.at);
         let change = replayed(offer);
         let state = change.offers.first().map_or(current, |offer| offer.state);
         Ok(Decision { change, reply: Replayed { state } })
@@ -130,25 +125,20 @@ fn replayed(mut offer: Offer) -> Change {
     if offer.state == OfferState::Failed {
         offer.state = OfferState::Pending;
     }
-    let fact = offer.message.as_ref().map(|message| Fact::MessageReplayed {
-        delivery_id: offer.delivery_id,
-        third_party: offer.party.clone(),
-        environment: offer.environment,
-        message: message.kind,
-    });
+    let fact = offer.message.as_ref().map(|message| Fact::replayed(&offer, message.kind));
     Change { offers: vec![offer], facts: fact.into_iter().collect(), ..Change::default() }
 }
 
 #[cfg(test)]
 mod tests {
-    use event_schema::words::Mode;
+    use event_schema::words::{MessageType, Mode};
     use jiff::SignedDuration;
     use uuid::Uuid;
 
     use super::*;
     use crate::{
         command::route::FIRST_ROUND,
-        offer::{DeadLetter, Deadline},
+        offer::{DeadLetter, Deadline, Outgoing},
         request::Head,
     };
 

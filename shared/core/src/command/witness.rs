@@ -51,10 +51,11 @@ impl Command for Witness {
 
     fn decide(&self, state: &Aggregate) -> Result<Decision<()>, Refusal> {
         let is_rehearsed = state.head.as_ref().is_some_and(|head| head.user_id.as_str() == certification::USER);
-        let theirs = |offer: &&Offer| match self.target {
+        let named = |offer: &Offer| match self.target {
             Target::Delivery(delivery) => offer.delivery_id == delivery,
-            Target::Request(_) => offer.party == self.party && offer.environment == self.environment,
+            Target::Request(_) => true,
         };
+        let theirs = |offer: &&Offer| offer.is_to(&self.party, self.environment) && named(offer);
         let Some(before) = state.offers.iter().find(theirs).filter(|_| is_rehearsed) else {
             return Ok(Decision::unchanged(()));
         };

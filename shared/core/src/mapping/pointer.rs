@@ -1,6 +1,9 @@
 //! JSON pointers (RFC 6901).
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -37,8 +40,12 @@ impl Pointer {
     }
 
     /// What it points to in this document, as text.
-    pub(super) fn find<'a>(&self, document: &'a RawValue) -> Option<&'a RawValue> {
-        self.0.iter().try_fold(document, |within, step| member(within, step))
+    pub(super) fn find<'a>(&self, document: &mut Document<'a>) -> Option<&'a RawValue> {
+        let mut found = document.whole;
+        for step in &self.0 {
+            found = document.member(found, step)?;
+        }
+        Some(found)
     }
 }
 
@@ -59,18 +66,44 @@ fn unescape(step: &str) -> Option<String> {
 #[derive(Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-fn member<'a>(within: &'a RawValue, step: &str) -> Option<&'a RawValue> {
-    let text = within.get();
-    match text.as_bytes().first()? {
-        b'{' => {
-            let members: BTreeMap<Name<'_>, &RawValue> = serde_json::from_str(text).ok()?;
-            members.get(&Name(step.into())).copied()
+/// A document of which each object and array is read once, however many pointers lead into it.
+pub(super) struct Document<'a> {
+    whole: &'a RawValue,
+    /// By where their text begins.
+    levels: HashMap<*const u8, Level<'a>>,
+}
+
+enum Level<'a> {
+    Object(BTreeMap<Name<'a>, &'a RawValue>),
+    Array(Vec<&'a RawValue>),
+    Other,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn new(whole: &'a RawValue) -> Self {
+        Self { whole, levels: HashMap::new() }
+    }
+
+    fn member(&mut self, within: &'a RawValue, step: &str) -> Option<&'a RawValue> {
+        let text = within.get();
+        match self.levels.entry(text.as_ptr()).or_insert_with(|| Level::of(text)) {
+            Level::Object(members) => members.get(&Name(step.into())).copied(),
+            Level::Array(entries) => {
+                let index = step.parse::<usize>().ok().filter(|index| index.to_string() == step)?;
+                entries.get(index).copied()
+            }
+            Level::Other => None,
         }
-        b'[' => {
-            let index = step.parse::<usize>().ok().filter(|index| index.to_string() == step)?;
-            let entries: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-            entries.get(index).copied()
-        }
-        _ => None,
+    }
+}
+
+impl<'a> Level<'a> {
+    fn of(text: &'a str) -> Self {
+        let level = match text.as_bytes().first() {
+            Some(b'{') => serde_json::from_str(text).map(Self::Object),
+            Some(b'[') => serde_json::from_str(text).map(Self::Array),
+            _ => return Self::Other,
+        };
+        level.unwrap_or(Self::Other)
     }
 }

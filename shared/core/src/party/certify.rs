@@ -49,7 +49,7 @@ pub(super) fn is_running(party: &Party, id: CertificationId) -> bool {
     run.is_some_and(|run| run.id == id && run.ended.is_none())
 }
 
-/// It is over. One that was not passed closes nothing.
+/// It is over. One that was not passed closes nothing, and one that was opens nothing that an operator closed.
 pub(super) fn end(party: &mut Party, ended: &Ended) -> Alteration {
     if let Some(run) = &mut party.environment_mut(ENVIRONMENT).certification {
         run.ended = Some(ended.clone());
@@ -59,7 +59,7 @@ pub(super) fn end(party: &mut Party, ended: &Ended) -> Alteration {
     }
     let prod = party.environment_mut(Environment::Prod);
     let mut fields = vec![CERTIFIED.to_owned()];
-    if !prod.open {
+    if !prod.open && !prod.shut {
         prod.open = true;
         fields.push(OPEN.to_owned());
     }
@@ -87,7 +87,7 @@ mod tests {
     use crate::{
         certification::{CertificationState, Fault, Step},
         fact::Fact,
-        party::{ApiKey, Known, PartyCommand, PartyDecision, sign_up::signing_up},
+        party::{ApiKey, KeyScope, Known, MOST_KEYS, PartyCommand, PartyDecision, PartyPatch, sign_up::signing_up},
     };
 
     const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
@@ -137,6 +137,19 @@ mod tests {
     }
 
     #[test]
+    fn what_an_operator_closed_only_an_operator_opens() {
+        let patch =
+            |open| PartyPatch { open: Some(open), environment: Some(Environment::Prod), ..PartyPatch::default() };
+        let running = decide(&party(), &begin(&party()), &[]).unwrap().party;
+        let closed = decide(&running, &PartyCommand::Patch(patch(false)), &[]).unwrap().party;
+        let passed = decide(&closed, &ends(vec![]), &[]).unwrap();
+        assert!(!passed.party.takes_offers(Environment::Prod));
+        assert!(matches!(&passed.fact, Some(Fact::PartyChanged { fields, .. }) if fields == &["certified"]));
+        let open = decide(&passed.party, &PartyCommand::Patch(patch(true)), &[]).unwrap().party;
+        assert!(open.takes_offers(Environment::Prod));
+    }
+
+    #[test]
     fn who_gets_nothing_shows_nothing() {
         let pending = Party { state: PartyState::Pending, ..party() };
         assert_eq!(current_status(decide(&pending, &begin(&pending), &[])), "pending");
@@ -157,5 +170,13 @@ mod tests {
         assert_eq!((again.add_keys, again.revoke_keys), (vec![key(7)], vec![key(1)]), "nobody has used it");
         let used = ApiKey { last_used_at: Some(NOW), ..key(1) };
         assert_eq!(current_status(moves_in(&open, &[used])), "has-key");
+        // It has to manage, and counts like any other.
+        let lesser = ApiKey { scope: KeyScope::Integrate, ..key(7) };
+        assert_eq!(current_status(decide(&open, &PartyCommand::MoveIn(lesser.clone()), &[])), "no-key");
+        let many: Vec<_> =
+            (10..10 + MOST_KEYS as u128).map(|number| ApiKey { scope: KeyScope::Integrate, ..key(number) }).collect();
+        assert_eq!(current_status(moves_in(&open, &many)), "too-many-keys");
+        let with_one_to_replace = [&many[1..], &[key(1)]].concat();
+        assert_eq!(moves_in(&open, &with_one_to_replace).unwrap().revoke_keys, [key(1)]);
     }
 }

@@ -10,6 +10,8 @@ use crate::{
 pub struct EnvironmentSettings {
     /// Whether the party may use it. Parties that an operator made are open in every environment.
     pub open: bool,
+    /// Whether an operator closed it, so that only an operator opens it.
+    pub shut: bool,
     /// Why nothing is pushed here for now, if so.
     pub paused: Option<String>,
     /// Narrows the scope; none means addressed requests only.
@@ -34,6 +36,7 @@ impl EnvironmentSettings {
     pub fn new() -> Self {
         Self {
             open: true,
+            shut: false,
             paused: None,
             filter: None,
             failing: None,

@@ -107,8 +107,8 @@ impl ApiKey {
 ///
 /// # Errors
 /// [`Refusal::State`] when it has enough.
-pub(super) fn admit(keys: &[ApiKey], new: &ApiKey) -> Result<(), Refusal> {
-    if keys.iter().filter(|key| key.environment == new.environment).count() < MOST_KEYS {
+pub(super) fn admit<'a>(keys: impl IntoIterator<Item = &'a ApiKey>, new: &ApiKey) -> Result<(), Refusal> {
+    if keys.into_iter().filter(|key| key.environment == new.environment).count() < MOST_KEYS {
         return Ok(());
     }
     let detail = format!("there are {MOST_KEYS} keys in `{}`: revoke those that nobody uses", new.environment);
@@ -119,7 +119,8 @@ pub(super) fn admit(keys: &[ApiKey], new: &ApiKey) -> Result<(), Refusal> {
 /// answer to an earlier try may have been lost.
 ///
 /// # Errors
-/// [`Refusal::State`] when the environment is closed, or has a key with which the party manages it.
+/// [`Refusal::State`] when the environment is closed, has a key with which the party manages it, or would get none with
+/// this one, and when it has enough keys besides.
 pub(super) fn moved_in_with<'a>(
     party: &Party,
     keys: &'a [ApiKey],
@@ -136,6 +137,11 @@ pub(super) fn moved_in_with<'a>(
         let detail = format!("`{}` has a key that manages it: make others with that", new.environment);
         return Err(Refusal::State { current_status: "has-key", detail });
     }
+    if new.scope != KeyScope::Manage {
+        let detail = format!("the first key of `{}` is one that manages it", new.environment);
+        return Err(Refusal::State { current_status: "no-key", detail });
+    }
+    admit(keys.iter().filter(|key| !managing.iter().any(|replaced| replaced.key_id == key.key_id)), new)?;
     Ok(managing)
 }
 

@@ -53,7 +53,8 @@ impl PartyPatch {
             fields.push("scope".to_owned());
         }
         if let (Some(open), Some(environment)) = (self.open, self.environment) {
-            party.environment_mut(environment).open = open;
+            let settings = party.environment_mut(environment);
+            (settings.open, settings.shut) = (open, !open);
             fields.push(OPEN.to_owned());
         }
         if let Some(acceptance) = &self.acceptance {

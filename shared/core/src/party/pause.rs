@@ -8,6 +8,9 @@ use crate::command::Refusal;
 /// The reason of an operator's pause, which only an operator ends.
 pub(super) const OPERATOR: &str = "operator";
 
+/// The reason of a pause that an endpoint asked for.
+pub const GONE: &str = "the endpoint answered 410";
+
 /// The longest reason that a party gives for its own pause, in characters.
 pub const LONGEST_REASON: usize = 200;
 

@@ -5,7 +5,7 @@ use super::{
     PartyStore, PastRequests, ReplayJobs, RequestStore, SignUps, UserStore,
 };
 
-/// Everything that the services need of a platform's store.
+/// Everything that the services need of a platform's store; each platform says of its own that it is one.
 pub trait Store:
     RequestStore
     + PastRequests
@@ -21,23 +21,5 @@ pub trait Store:
     + EndpointHealth
     + UserStore
     + IdempotencyStore
-{
-}
-
-impl<S> Store for S where
-    S: RequestStore
-        + PastRequests
-        + OfferHistory
-        + ChangeFeed
-        + ReplayJobs
-        + Inbox
-        + DeadLetters
-        + PartyStore
-        + Contacts
-        + SignUps
-        + EndpointTests
-        + EndpointHealth
-        + UserStore
-        + IdempotencyStore
 {
 }

@@ -7,7 +7,7 @@ use event_schema::{
 };
 
 use super::{Happened, PublishError};
-use crate::fact::Fact;
+use crate::{fact::Fact, party::GONE};
 
 /// What became of a message.
 pub(super) fn delivery_result(
@@ -36,7 +36,7 @@ pub(super) fn delivery_result(
         }
         Fact::MessageHeld { delivery_id, third_party, environment, message } => Ok(DeliveryResultDetail {
             result: DeliveryOutcome::Paused,
-            reason: Some("the endpoint answered 410".to_owned()),
+            reason: Some(GONE.to_owned()),
             attempts: None,
             ..detail(third_party, *environment, *delivery_id, *message, 0)
         }),

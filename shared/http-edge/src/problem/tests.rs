@@ -77,7 +77,7 @@ async fn what_nobody_foresaw_says_the_same_every_time() {
 #[test]
 fn the_log_gets_the_whole_chain() {
     let error = StoreError::Unexpected(io::Error::other("disk I/O error").into());
-    assert_eq!(Chain(&error).to_string(), "the store failed: disk I/O error");
+    assert_eq!(Causes(&error).to_string(), "the store failed: disk I/O error");
 }
 
 #[tokio::test]

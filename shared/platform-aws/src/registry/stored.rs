@@ -61,6 +61,8 @@ pub(crate) struct Stored {
 struct StoredEnvironment {
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     open: bool,
+    #[serde(default, skip_serializing_if = "not")]
+    shut: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paused: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +102,7 @@ impl Stored {
     pub(crate) fn of(party: &Party) -> Self {
         let stored = |settings: &EnvironmentSettings| StoredEnvironment {
             open: settings.open,
+            shut: settings.shut,
             paused: settings.paused.clone(),
             filter: settings.filter.clone(),
             failing: settings.failing,
@@ -160,8 +163,8 @@ impl Stored {
 
 impl StoredEnvironment {
     fn with(self, delivery: DeliverySettings) -> EnvironmentSettings {
-        let Self { open, paused, filter, failing, route, acceptance, mapping, certification, .. } = self;
-        EnvironmentSettings { open, paused, filter, failing, delivery, route, acceptance, mapping, certification }
+        let Self { open, shut, paused, filter, failing, route, acceptance, mapping, certification, .. } = self;
+        EnvironmentSettings { open, shut, paused, filter, failing, delivery, route, acceptance, mapping, certification }
     }
 }
 
@@ -182,7 +185,7 @@ mod tests {
         books.environments[1].route = true;
         let clock = AcceptanceClock { category: None, remind_after_seconds: Some(5), expire_after_seconds: 9 };
         books.environments[1].acceptance.push(clock);
-        books.environments[2].open = false;
+        (books.environments[2].open, books.environments[2].shut) = (false, true);
 
         let text = serde_json::to_string(&Stored::of(&books)).unwrap();
         assert!(text.contains("x-key") && !text.contains("hunter2"), "{text}");

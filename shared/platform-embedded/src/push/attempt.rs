@@ -2,7 +2,6 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use event_schema::message;
 use futures::FutureExt;
 use jiff::Timestamp;
 use marketplace_core::{
@@ -10,9 +9,8 @@ use marketplace_core::{
     command::push::conclude,
     delivery::DeliverySettings,
     health::Ended,
-    mapping::Mapping,
     offer::{Outgoing, message_id},
-    party::PartyCommand,
+    party::{GONE, PartyCommand},
     ports::{PartyStore, Push, PushReport, RequestStore, StoreError, Urgency},
     transport::{Failure, Outcome},
 };
@@ -54,8 +52,7 @@ impl<P: Push> Attempting<P> {
         let (shut, consequence) = self.note(&report.outcome, ended);
         let (command, pause) = conclude(offer, &self.settings.push, report, (began, ended), shut, fraction)?;
         if pause && self.is_in_force() {
-            self.change_party(PartyCommand::Pause(offer.environment, "the endpoint answered 410".to_owned()), ended)
-                .await;
+            self.change_party(PartyCommand::Pause(offer.environment, GONE.to_owned()), ended).await;
         }
         if let Some(consequence) = consequence {
             self.change_party(consequence, ended).await;
@@ -91,17 +88,8 @@ impl<P: Push> Attempting<P> {
 
     async fn send(&self, message: &Outgoing, now: Timestamp) -> PushReport {
         let offer = &self.due.offer;
-        let body = message::render(
-            message.kind,
-            message.created_at,
-            offer.delivery_id,
-            &offer.party,
-            offer.environment,
-            offer.delivery_id.request(),
-            &self.due.detail,
-        );
         let mapping = self.settings.party.environment(offer.environment).mapping.as_deref();
-        let body = Mapping::message(mapping, body);
+        let body = offer.text(message, &self.due.detail, mapping);
         let id = message_id(offer.delivery_id, message.kind);
         let attempt = self.deps.push.attempt(&self.settings.endpoint, id, body, now);
         let report = AssertUnwindSafe(self.gate.pass(attempt)).catch_unwind().await;
