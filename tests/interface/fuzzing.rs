@@ -18,6 +18,8 @@ struct Site {
     endpoint: PartyServer,
     user: Caller,
     party: Caller,
+    /// The same party with a key of `test`, where it may be certified.
+    candidate: Caller,
     operator: Caller,
     /// Ids of what is there, by what ids of their kind look like.
     known: String,
@@ -36,6 +38,10 @@ impl Site {
         let view = market.until_offer(&request, "3rdparty1", "delivered").await;
         let keys = "/v1/third-parties/3rdparty1/keys";
         let key = market.operator.post(keys, json!({ "environment": "dev" })).await.must_be(201);
+        let in_test = market.operator.post(keys, json!({ "environment": "test" })).await.must_be(201);
+        let candidate = market.anyone.with_key(&text(&in_test["api_key"]));
+        let delivery = json!({ "mode": "push", "url": endpoint.url("/offers"), "auth": { "type": "none" } });
+        candidate.put("/v1/me/delivery", delivery).await.must_be(200);
         let replay = json!({ "since": "2026-01-01T00:00:00Z" });
         let replay = party.api.post("/v1/me/replay", replay).await.must_be(202);
         let known = json!({
@@ -47,7 +53,7 @@ impl Site {
             "usr_[0-9a-f-]{36}": user.id,
         });
         let (user, party, operator, known) = (user.api, party.api, market.operator, known.to_string());
-        Self { server, endpoint, user, party, operator, known }
+        Self { server, endpoint, user, party, candidate, operator, known }
     }
 
     /// Has everything called by somebody.
@@ -92,6 +98,12 @@ async fn users_are_answered_as_described() {
 async fn third_parties_are_answered_as_described() {
     let site = Site::start().await;
     site.call_as(Some(&site.party)).await;
+}
+
+#[tokio::test]
+async fn third_parties_that_test_are_answered_as_described() {
+    let site = Site::start().await;
+    site.call_as(Some(&site.candidate)).await;
 }
 
 #[tokio::test]

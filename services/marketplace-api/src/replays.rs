@@ -100,8 +100,7 @@ async fn start<S: Store>(
         let stamp = ticket.stamp();
         let work = async move {
             let (matched, complete) = count(&store, &caller, &selection, now).await?;
-            let body = json!({ "matched": matched, "complete": complete });
-            let answer = idempotency::answer(StatusCode::OK, body.to_string());
+            let answer = idempotency::json(StatusCode::OK, &json!({ "matched": matched, "complete": complete }));
             idempotency::keep(&store, stamp, &answer).await?;
             Ok::<_, Problem>(answer)
         };
@@ -116,10 +115,9 @@ async fn start<S: Store>(
         progress: Progress::default(),
     };
     let place = format!("/v1/me/replays/{}", job.id);
-    let text = serde_json::to_string(&ReplayView::of(&job)).map_err(Problem::internal)?;
-    let started = move || idempotency::answer(StatusCode::ACCEPTED, text.clone());
-    let answer = started();
-    let remember = ticket.remember(move |(): &()| started());
+    let answer = idempotency::json(StatusCode::ACCEPTED, &ReplayView::of(&job));
+    let kept = answer.clone();
+    let remember = ticket.remember(move |(): &()| kept.clone());
     ticket.hold(async move { store.start_replay(job, remember).await }).await??;
     Ok(reply::located(idempotency::response(answer), place))
 }

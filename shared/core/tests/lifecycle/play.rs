@@ -19,12 +19,13 @@ use marketplace_core::{
         push::{RecordAttempt, RecordHandover},
         release::Release,
         reoffer::{Progress, Reoffer},
-        replay::Replay,
+        replay::{Replay, ReplayOwn, Replayed, has_ended},
         withdraw::WithdrawLosers,
     },
     fact::Fact,
     lifecycle::OfferState,
     offer::{Attempt, Deadline, INBOX_LIFETIME, Offer, Outgoing},
+    request::Head,
 };
 use serde_json::Value;
 
@@ -93,6 +94,7 @@ impl Play {
             Step::Told { party, arrived } => self.told(self.id(*party), *arrived),
             Step::Inbox { party, stranger, action } => self.inbox(*party, *stranger, *action),
             Step::Replay(party) => self.replay(self.id(*party)),
+            Step::ReplayOwn { party, stranger } => self.replay_own(*party, *stranger),
             Step::Expire(party) => self.expire(self.id(*party)),
             Step::Clock(party) => self.clock(self.id(*party)),
             Step::Notice { sequence, channel } => self.notice(*sequence, channel),
@@ -176,15 +178,18 @@ impl Play {
             assert_eq!(self.refused(&command), Refusal::NotFound);
             return;
         };
-        let seen = seen_at(&head, &offer, self.now);
-        let seen = OfferState::ALL.into_iter().find(|state| state.as_str() == seen);
-        let seen = seen.expect("a state");
+        let seen = self.seen(&head, &offer);
         match effect(seen, status) {
             Effect::Conflict => self.conflict(&command, seen),
             _ if head.cancelled_at.is_some() => self.conflict(&command, seen),
             Effect::Same => self.says_again(&command, &offer, said),
             Effect::Moves => self.moves(&command, &offer, said),
         }
+    }
+
+    fn seen(&self, head: &Head, offer: &Offer) -> OfferState {
+        let seen = seen_at(head, offer, self.now);
+        OfferState::ALL.into_iter().find(|state| state.as_str() == seen).expect("a state")
     }
 
     fn conflict(&mut self, command: &impl Command, seen: OfferState) {
@@ -472,6 +477,36 @@ impl Play {
             assert_eq!((message.kind, message.created_at), (dead.kind, dead.created_at), "the same message");
             assert!(dead.is_leased(self.now) || message.next_attempt_at == Some(self.now), "it is due at once");
         }
+    }
+
+    fn replay_own(&mut self, number: usize, stranger: bool) {
+        let id = self.id(number);
+        let caller = if stranger { party(number + 1) } else { party(number) };
+        let command = ReplayOwn { delivery_id: id, party: caller, environment: Environment::Prod, at: self.now };
+        let (Some(head), Some(before), false) =
+            (self.model.head.clone(), self.model.offers.get(&id).cloned(), stranger)
+        else {
+            assert_eq!(self.refused(&command), Refusal::NotFound);
+            return;
+        };
+        let seen = self.seen(&head, &before);
+        if has_ended(seen) || self.now.duration_since(before.created_at) >= INBOX_LIFETIME {
+            self.conflict(&command, seen);
+            return;
+        }
+        let on_its_way = before.message.as_ref().is_some_and(|message| message.dead.is_none());
+        let Replayed { state } = self.twice(&command).expect("what has not ended is sent again");
+        let offer = self.model.offers[&id].clone();
+        assert_eq!(state, if seen == OfferState::Failed { OfferState::Pending } else { seen });
+        if on_its_way {
+            assert_eq!(offer, before, "it is sent once");
+            return;
+        }
+        let message = offer.message.expect("it is on its way again");
+        let was = before.message.map_or((MessageType::OfferCreated, before.created_at), |it| (it.kind, it.created_at));
+        assert_eq!((message.kind, message.created_at), was, "the same message");
+        assert_eq!((message.attempts, message.dead.is_some()), (0, false), "a new run of the schedule");
+        assert!(message.is_leased(self.now) || message.next_attempt_at == Some(self.now), "it is due at once");
     }
 
     fn expire(&mut self, id: DeliveryId) {

@@ -61,6 +61,8 @@ fn message_fits_state(offer: &Offer, seen: OfferState) {
     match (message.kind, offer.state) {
         (MessageType::OfferCreated, OfferState::Pending | OfferState::Sent) => assert!(message.dead.is_none()),
         (MessageType::OfferCreated, OfferState::Failed) => assert!(message.dead.is_some()),
+        // Its party asked for it again.
+        (MessageType::OfferCreated, OfferState::Delivered | OfferState::InProgress | OfferState::Accepted) => {}
         (MessageType::OfferWithdrawn, OfferState::Withdrawn) => assert!(offer.told),
         (MessageType::OfferExpired, OfferState::Expired) => assert!(offer.told),
         (MessageType::OfferReminder, OfferState::Delivered | OfferState::InProgress) => {}

@@ -68,7 +68,13 @@ pub(crate) enum Step {
         stranger: bool,
         action: Action,
     },
+    /// An operator has a dead letter sent again.
     Replay(usize),
+    /// A party has its own offer sent again.
+    ReplayOwn {
+        party: usize,
+        stranger: bool,
+    },
     Expire(usize),
     /// Somebody looks at the clock of an offer.
     Clock(usize),
@@ -185,6 +191,7 @@ pub(crate) fn story(steps: usize) -> impl Strategy<Value = Story> {
             let usual = prop_oneof![
                 3 => Just(vec![Step::Create, Step::Offer(0), Step::Offer(1), Step::Offer(2)]),
                 2 => Just(vec![Step::Create, Step::Offer(0)]),
+                1 => Just(reminded()),
                 1 => Just(vec![]),
             ];
             (usual, prop::collection::vec(step(eligible), 1..steps)).prop_map(move |(mut story, steps)| {
@@ -193,6 +200,12 @@ pub(crate) fn story(steps: usize) -> impl Strategy<Value = Story> {
             })
         },
     )
+}
+
+/// An offer arrives and, if it has a clock, its party is reminded of it.
+fn reminded() -> Vec<Step> {
+    let arrives = Step::Arrive { party: 0, ending: Ending::Delivered };
+    vec![Step::Create, Step::Offer(0), Step::Send(0), arrives, Step::Pass(40), Step::Clock(0)]
 }
 
 fn step(eligible: usize) -> impl Strategy<Value = Step> {
@@ -213,6 +226,8 @@ fn step(eligible: usize) -> impl Strategy<Value = Step> {
         18 => (any_party(), prop::bool::weighted(0.1), action())
             .prop_map(|(party, stranger, action)| Step::Inbox { party, stranger, action }),
         12 => any_party().prop_map(Step::Replay),
+        4 => (any_party(), prop::bool::weighted(0.1))
+            .prop_map(|(party, stranger)| Step::ReplayOwn { party, stranger }),
         5 => any_party().prop_map(Step::Expire),
         8 => any_party().prop_map(Step::Clock),
         3 => (1_u64..4, select(vec!["email", "sms"])).prop_map(|(sequence, channel)| Step::Notice { sequence, channel }),

@@ -105,6 +105,12 @@ impl Witness {
             if let Fact::MessageDelivered { delivery_id, message, .. } = &entry.fact {
                 self.arrived.insert((*delivery_id, *message));
             }
+            if let Fact::MessageReplayed { delivery_id, message, .. } = &entry.fact {
+                // From here on it can be leased, and arrive, once more.
+                self.arrived.remove(&(*delivery_id, *message));
+                self.once.remove(&format!("leased {message} {delivery_id}"));
+                self.once.remove(&format!("arrived {message} {delivery_id}"));
+            }
             let once = match &entry.fact {
                 Fact::RequestCreated | Fact::RequestUnmatched | Fact::RequestCancelled => format!("{:?}", entry.fact),
                 Fact::OfferCreated { delivery_id, .. } => format!("created {delivery_id}"),
