@@ -28,7 +28,8 @@ where
             event.id = field::Empty,
             correlation.id = field::Empty,
         );
-        done(one(message)).instrument(span)
+        // In a box: the compiler looks so deep into futures in futures, and no deeper.
+        done(Box::pin(one(message))).instrument(span)
     }));
     let mut response = SqsBatchResponse::default();
     for (message, done) in batch.records.iter().zip(handled.await) {

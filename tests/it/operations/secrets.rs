@@ -104,7 +104,7 @@ impl Site {
     async fn sign_up(&mut self) {
         let anyone = self.market.anyone.clone();
         let body = json!({ "id": "pens", "name": "Pens", "contact_email": "dev@pens.example" });
-        anyone.post_once("sign up", "/v1/third-parties/signup", &body).await.must_be(202);
+        anyone.post_once("sign-up", "/v1/third-parties/signup", &body).await.must_be(202);
         let token = self.market.mailbox.confirmation_token("dev@pens.example").await;
         self.hides("what confirms a sign-up", &token);
         let mut managing = String::new();
