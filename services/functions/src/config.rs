@@ -1,6 +1,6 @@
 //! What each function reads of its environment: this and nothing else, once, with every problem reported at once.
 //!
-//! AWS's own variables (`AWS_*`) are read by its SDK and its runtime.
+//! AWS's own variables (`AWS_*`) are read by its SDK, its runtime and, for the SDK, by `wiring.rs`.
 
 mod reader;
 

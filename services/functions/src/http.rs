@@ -37,8 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// Something that everything needs cannot be had.
-pub async fn api(config: config::Api) -> Result<Router, Failure> {
-    let parts = Parts::load(&config.table).await?;
+pub fn api(config: config::Api) -> Result<Router, Failure> {
+    let parts = Parts::load(&config.table)?;
     Ok(api_of(&parts, parts.store(&config.secrets_key), &config)?)
 }
 
@@ -81,8 +81,8 @@ async fn located(mut request: Request) -> Request {
 ///
 /// # Errors
 /// Something that everything needs cannot be had.
-pub async fn ingest(config: config::Ingest) -> Result<Router, Failure> {
-    let parts = Parts::load(&config.table).await?;
+pub fn ingest(config: config::Ingest) -> Result<Router, Failure> {
+    let parts = Parts::load(&config.table)?;
     Ok(ingest_of(&parts, parts.store(&config.secrets_key), &config.tokens, config.max_wait)?)
 }
 

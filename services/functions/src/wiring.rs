@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider, retry::RetryConfig,
+};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use event_schema::names;
 use marketplace_core::ports::{Clock, Randomness};
 use platform_aws::{
@@ -48,9 +51,8 @@ impl Parts {
     ///
     /// # Errors
     /// The operating system gives no randomness.
-    pub async fn load(table: &str) -> Result<Self, Failure> {
-        let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
-        Self::of(config, table)
+    pub fn load(table: &str) -> Result<Self, Failure> {
+        Self::of(sdk_config(), table)
     }
 
     /// With these settings of the SDK.
@@ -103,6 +105,20 @@ impl Parts {
     }
 }
 
+/// The region of a function, and the credentials of its role, which Lambda puts into its environment (Lambda Developer
+/// Guide, "Defined runtime environment variables"). The SDK would look for them in files, containers and on instances,
+/// too: code that nobody needs here, and that is loaded at every start.
+fn sdk_config() -> SdkConfig {
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .retry_config(RetryConfig::standard())
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
+    config.set_region(config::environment("AWS_REGION").map(Region::new));
+    // Of an emulator.
+    config.set_endpoint_url(config::environment("AWS_ENDPOINT_URL"));
+    config.build()
+}
+
 /// As links begin with it.
 pub(crate) fn without_slash(url: &Url) -> Arc<str> {
     url.as_str().trim_end_matches('/').into()
@@ -112,8 +128,8 @@ pub(crate) fn without_slash(url: &Url) -> Arc<str> {
 ///
 /// # Errors
 /// Something that it needs cannot be had; as of all functions here.
-pub async fn router(config: &config::Router) -> Result<router::Deps, Failure> {
-    let parts = Parts::load(&config.table).await?;
+pub fn router(config: &config::Router) -> Result<router::Deps, Failure> {
+    let parts = Parts::load(&config.table)?;
     let doorbell = parts.doorbell(&config.doorbell);
     let router = request_router::Deps {
         store: parts.store_without_secrets(),
@@ -128,8 +144,8 @@ pub async fn router(config: &config::Router) -> Result<router::Deps, Failure> {
 ///
 /// # Errors
 /// Something that it needs cannot be had.
-pub async fn notifier(config: &config::Notifier) -> Result<notifier::Deps<Aws, Post<AwsNotices>>, Failure> {
-    let parts = Parts::load(&config.table).await?;
+pub fn notifier(config: &config::Notifier) -> Result<notifier::Deps<Aws, Post<AwsNotices>>, Failure> {
+    let parts = Parts::load(&config.table)?;
     let notices = parts.notices(config.mail_from.as_deref());
     let (store, public_url) = (parts.store_without_secrets(), without_slash(&config.public_url));
     Ok(notifier::Deps::new(store, notices, parts.clock, parts.randomness, notifier::Config { public_url }))
@@ -139,8 +155,8 @@ pub async fn notifier(config: &config::Notifier) -> Result<notifier::Deps<Aws, P
 ///
 /// # Errors
 /// Something that it needs cannot be had.
-pub async fn sender(config: &config::Sender) -> Result<push::Deps<Sender>, Failure> {
-    let parts = Parts::load(&config.table).await?;
+pub fn sender(config: &config::Sender) -> Result<push::Deps<Sender>, Failure> {
+    let parts = Parts::load(&config.table)?;
     let settings = SenderConfig { allow_private: config.allow_private_endpoints, ..SenderConfig::default() };
     let (store, doorbell) = (parts.store(&config.secrets_key), parts.doorbell(&config.doorbell));
     let (gates, sender) = (Gates::new(parts.table), Sender::new(&settings)?);
@@ -151,16 +167,16 @@ pub async fn sender(config: &config::Sender) -> Result<push::Deps<Sender>, Failu
 ///
 /// # Errors
 /// Something that it needs cannot be had.
-pub async fn publisher(config: &config::Publisher) -> Result<Outbox<SweptTo>, Failure> {
-    Ok(Parts::load(&config.table).await?.outbox(config.buses))
+pub fn publisher(config: &config::Publisher) -> Result<Outbox<SweptTo>, Failure> {
+    Ok(Parts::load(&config.table)?.outbox(config.buses))
 }
 
 /// `delivery-recorder`.
 ///
 /// # Errors
 /// Something that it needs cannot be had.
-pub async fn recorder(config: &config::TableOnly) -> Result<record::Deps, Failure> {
-    let parts = Parts::load(&config.table).await?;
+pub fn recorder(config: &config::TableOnly) -> Result<record::Deps, Failure> {
+    let parts = Parts::load(&config.table)?;
     Ok(record::Deps { store: parts.store_without_secrets(), clock: parts.clock })
 }
 
@@ -168,8 +184,8 @@ pub async fn recorder(config: &config::TableOnly) -> Result<record::Deps, Failur
 ///
 /// # Errors
 /// Something that it needs cannot be had.
-pub async fn clock(config: &config::Ticks) -> Result<tick::Deps, Failure> {
-    clock_of(Parts::load(&config.table).await?, config)
+pub fn clock(config: &config::Ticks) -> Result<tick::Deps, Failure> {
+    clock_of(Parts::load(&config.table)?, config)
 }
 
 /// The same, of these parts.
@@ -199,7 +215,7 @@ pub fn clock_of(parts: Parts, config: &config::Ticks) -> Result<tick::Deps, Fail
 ///
 /// # Errors
 /// Something that it needs cannot be had.
-pub async fn user_confirmed(config: &config::TableOnly) -> Result<user_confirmed::Deps, Failure> {
-    let parts = Parts::load(&config.table).await?;
+pub fn user_confirmed(config: &config::TableOnly) -> Result<user_confirmed::Deps, Failure> {
+    let parts = Parts::load(&config.table)?;
     Ok(user_confirmed::Deps { store: parts.store_without_secrets(), clock: parts.clock, randomness: parts.randomness })
 }

@@ -7,7 +7,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::Ticks::read(config::environment)?;
-    let deps = wiring::clock(&config).await?;
+    let deps = wiring::clock(&config)?;
     let handle = async |event: LambdaEvent<tick::Wake>| {
         Box::pin(tick::handle(event.payload, &deps)).await.map_err(telemetry::failed("ClockFailed"))
     };

@@ -7,7 +7,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::TableOnly::read(config::environment)?;
-    let deps = wiring::recorder(&config).await?;
+    let deps = wiring::recorder(&config)?;
     let handle = async |event: LambdaEvent<record::Wake>| {
         record::handle(event.payload, &deps).await.map_err(telemetry::failed("RecorderFailed"))
     };

@@ -7,5 +7,5 @@ use lambda_http::Error;
 async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::Api::read(config::environment)?;
-    lambda_http::run(http::api(config).await?).await
+    lambda_http::run(http::api(config)?).await
 }

@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::Notifier::read(config::environment)?;
-    let deps = wiring::notifier(&config).await?;
+    let deps = wiring::notifier(&config)?;
     let handle = async |event: LambdaEvent<SqsEvent>| Ok::<_, Error>(notify::handle(&event.payload, &deps).await);
     run(service_fn(handle)).await
 }

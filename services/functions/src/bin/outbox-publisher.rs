@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::Publisher::read(config::environment)?;
-    let outbox = wiring::publisher(&config).await?;
+    let outbox = wiring::publisher(&config)?;
     let failed = telemetry::failed("PublisherFailed");
     let handle = async |event: LambdaEvent<Event>| {
         Box::pin(publish::handle(event.payload, &outbox)).await.map_err(|error| failed(Box::new(error)))

@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::Router::read(config::environment)?;
-    let deps = wiring::router(&config).await?;
+    let deps = wiring::router(&config)?;
     let handle = async |event: LambdaEvent<SqsEvent>| Ok::<_, Error>(router::handle(&event.payload, &deps).await);
     run(service_fn(handle)).await
 }

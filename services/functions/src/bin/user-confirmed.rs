@@ -8,7 +8,7 @@ use serde_json::Value;
 async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::TableOnly::read(config::environment)?;
-    let deps = wiring::user_confirmed(&config).await?;
+    let deps = wiring::user_confirmed(&config)?;
     let handle = async |event: LambdaEvent<Value>| {
         Box::pin(user_confirmed::handle(event.payload, &deps)).await.map_err(telemetry::failed("UserConfirmedFailed"))
     };

@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = config::Sender::read(config::environment)?;
-    let deps = wiring::sender(&config).await?;
+    let deps = wiring::sender(&config)?;
     let handle = async |event: LambdaEvent<SqsEvent>| Ok::<_, Error>(push::handle(&event.payload, &deps).await);
     run(service_fn(handle)).await
 }
