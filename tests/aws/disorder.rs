@@ -154,6 +154,9 @@ async fn every_request_reaches_its_end_and_has_one_winner() {
             if draw(&kills).is_multiple_of(5) {
                 tick(&stack).await;
             }
+            if draw(&kills).is_multiple_of(5) {
+                some_again(&stack, &observer.events().await).await;
+            }
         }
     };
     let (ids, taken) = tokio::select! {
@@ -197,26 +200,41 @@ async fn every_request_reaches_its_end_and_has_one_winner() {
     everything_again(&stack, &events, &ids).await;
 }
 
-/// Brings every event to every function again, the last one first, and every record of the stream.
-async fn everything_again(stack: &Stack, events: &[Value], ids: &[String]) {
-    let states = join_all(ids.iter().map(async |id| stack.request(id).await)).await;
-    let record = |number: usize, event: &Value| {
+/// Whom which events are for.
+const READERS: [(&str, &[&str]); 3] = [
+    ("request-router", &["marketplace requests", "marketplace status update"]),
+    ("notifier", &["marketplace status update"]),
+    ("webhook-sender", &["marketplace delivery"]),
+];
+
+/// The messages of a queue that events of these types make, the last one first.
+fn messages(events: &[Value], types: &[&str]) -> Vec<Value> {
+    let message = |(number, event): (usize, &Value)| {
         json!({
             "messageId": format!("m{number}"), "receiptHandle": "r", "body": event.to_string(), "attributes": {},
             "messageAttributes": {}, "md5OfBody": "", "eventSource": "aws:sqs", "eventSourceARN": "q",
             "awsRegion": "eu-west-1",
         })
     };
-    let of_type = |types: &[&str]| -> Vec<Value> {
-        let wanted = events.iter().rev().filter(|event| types.iter().any(|kind| event["detail-type"] == *kind));
-        wanted.enumerate().map(|(number, event)| record(number, event)).collect()
-    };
-    for (function, types) in [
-        ("request-router", &["marketplace requests", "marketplace status update"][..]),
-        ("notifier", &["marketplace status update"]),
-        ("webhook-sender", &["marketplace delivery"]),
-    ] {
-        for batch in of_type(types).chunks(10) {
+    let wanted = events.iter().rev().filter(|event| types.iter().any(|kind| event["detail-type"] == *kind));
+    wanted.enumerate().map(message).collect()
+}
+
+/// Brings the newest events again, in the midst of everything.
+async fn some_again(stack: &Stack, events: &[Value]) {
+    for (function, types) in READERS {
+        let mut batch = messages(events, types);
+        batch.truncate(10);
+        // It may be killed, too.
+        stack.invoke(function, &json!({ "Records": batch })).await.ok();
+    }
+}
+
+/// Brings every event to every function again, the last one first, and every record of the stream.
+async fn everything_again(stack: &Stack, events: &[Value], ids: &[String]) {
+    let states = join_all(ids.iter().map(async |id| stack.request(id).await)).await;
+    for (function, types) in READERS {
+        for batch in messages(events, types).chunks(10) {
             let answer = stack.invoke(function, &json!({ "Records": batch })).await.expect("it does not fail");
             assert_eq!(answer["batchItemFailures"], json!([]), "{function}");
         }

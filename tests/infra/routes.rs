@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use marketplace_core::pattern::{Fields, Pattern};
+use platform_aws::outbox::{DOORBELL, HANDED_OVER};
+use serde_json::{Value, json};
 
-use crate::template::{STACK, of_alias};
+use crate::template::{STACK, THIRD_PARTY, of_alias};
 
 /// The function behind each route.
 fn routes() -> BTreeMap<&'static str, &'static str> {
@@ -39,4 +41,25 @@ fn calls_are_throttled_and_both_functions_may_be_called() {
     let mut called: Vec<_> = of_api.map(|(_, it)| of_alias(&it["FunctionName"])).collect();
     called.sort_unstable();
     assert_eq!(called, ["MarketplaceApi", "StatusIngest"]);
+}
+
+/// The party polls, so its messages are not EventBridge's by a route that the reconciler made.
+#[test]
+fn a_declared_route_takes_what_a_party_that_polls_is_told() {
+    let pattern = THIRD_PARTY.at("/Resources/Rule/Properties/EventPattern").to_string();
+    let pattern = pattern.replace(r#"{"Ref":"Party"}"#, r#""acme""#).replace(r#"{"Ref":"Environment"}"#, r#""prod""#);
+    let pattern = Pattern::parse(&pattern).expect("a pattern");
+    let told = |party: &str, environment: &str, resource: &str| {
+        json!({
+            "source": "com.marketplace.router", "detail-type": "marketplace delivery", "resources": [resource],
+            "detail": { "3rdparty": party, "environment": environment },
+        })
+    };
+    let takes = |event: &Value| pattern.matches(&Fields::new(event));
+    assert!(takes(&told("acme", "prod", DOORBELL)));
+    assert!(!takes(&told("acme", "test", DOORBELL)) && !takes(&told("books", "prod", DOORBELL)));
+    assert!(!takes(&told("acme", "prod", HANDED_OVER)), "it has a route of its own");
+    let mut again = told("acme", "prod", DOORBELL);
+    again["replay-name"] = "again".into();
+    assert!(!takes(&again), "what an archive plays again the party has had");
 }

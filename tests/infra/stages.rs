@@ -45,3 +45,15 @@ fn nothing_is_lax_unless_asked() {
     let prod = section("prod", "parameter_overrides");
     assert!(!prod.contains_key("AllowPrivateEndpoints") && !prod.contains_key("PasswordSignIn"));
 }
+
+/// Whoever signs up is sent a link; and a production that tells nobody anything is refused.
+#[test]
+fn without_a_sender_of_mail_nobody_signs_up_and_prod_is_refused() {
+    let sign_up = STACK.at("/Resources/MarketplaceApi/Properties/Environment/Variables/MARKETPLACE_SIGNUP");
+    assert_eq!(sign_up["Fn::If"], serde_json::json!(["SendsMail", { "Ref": "SignUp" }, "off"]));
+    let rule = STACK.at("/Rules/ProductionTellsPeople");
+    assert_eq!(rule["RuleCondition"]["Fn::Equals"], serde_json::json!([{ "Ref": "Stage" }, "prod"]));
+    let asserted = rule["Assertions"].as_array().expect("assertions").iter().map(|one| one["Assert"].to_string());
+    let asserted: Vec<_> = asserted.collect();
+    assert!(["MailFrom", "OperatorEmail"].iter().all(|name| asserted.iter().any(|one| one.contains(name))));
+}

@@ -17,20 +17,28 @@ pub async fn handle<N: Notices>(batch: &SqsEvent, deps: &Deps<Aws, N>) -> SqsBat
     .await
 }
 
-/// Notices of a stage that may not send e-mail: those count as sent.
+/// Notices of a stage that may have no sender of e-mail.
 #[derive(Clone)]
 pub struct Post<N> {
     /// Who sends them.
     pub notices: N,
-    /// Whether e-mail is sent.
+    /// Whether e-mail can be sent.
     pub mail: bool,
 }
 
 impl<N: Notices> Notices for Post<N> {
+    fn reaches(&self, to: &Recipient) -> bool {
+        match to {
+            Recipient::Email(_) => self.mail,
+            Recipient::Sms(_) => true,
+        }
+    }
+
     async fn send(&self, notice: &Notice) -> Result<(), NoticeError> {
-        match notice.to {
-            Recipient::Email(_) if !self.mail => Ok(()),
-            Recipient::Email(_) | Recipient::Sms(_) => self.notices.send(notice).await,
+        if self.reaches(&notice.to) {
+            self.notices.send(notice).await
+        } else {
+            Err(NoticeError::Permanent("no e-mail can be sent here".into()))
         }
     }
 }

@@ -6,6 +6,7 @@ use aws_config::{
     BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider, retry::RetryConfig,
 };
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use event_schema::names;
 use marketplace_core::ports::{Clock, Randomness};
 use platform_aws::{
@@ -114,9 +115,21 @@ fn sdk_config() -> SdkConfig {
         .retry_config(RetryConfig::standard())
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
     config.set_region(config::environment("AWS_REGION").map(Region::new));
-    // Of an emulator.
+    // Of an emulator, or inside a private network.
     config.set_endpoint_url(config::environment("AWS_ENDPOINT_URL"));
-    config.build()
+    config.service_config(OfOneService).build()
+}
+
+/// What is said of one service alone, such as `AWS_ENDPOINT_URL_DYNAMODB` (AWS SDKs and Tools Reference Guide,
+/// "Service-specific endpoints").
+#[derive(Debug)]
+struct OfOneService;
+
+impl LoadServiceConfig for OfOneService {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().replace([' ', '-'], "_").to_uppercase();
+        config::environment(&format!("{}_{service}", key.env()))
+    }
 }
 
 /// As links begin with it.

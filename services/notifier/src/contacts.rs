@@ -71,6 +71,11 @@ where
     if topic == Topic::SignUp && party.state != PartyState::Unconfirmed {
         return Ok(Done::Silent(Silence::NotForContacts));
     }
+    let to = Recipient::Email(party.contact_email.clone());
+    if !deps.notices.reaches(&to) {
+        tracing::warn!(party.id = %party.id, ?topic, "the party's contact cannot be told: there is no sender of e-mail");
+        return Ok(Done::Silent(Silence::NoWay));
+    }
     let (sequence, id) = (event.metadata.sequence, notice_id(event));
     let _turn = deps.turn(id).await;
     if deps.store.was_contact_told(&party.id, sequence).await? {
@@ -79,7 +84,6 @@ where
     let token = if topic == Topic::SignUp { Some(new_token(event, deps).await?) } else { None };
     let (token, public_url) = (token.as_deref(), &*deps.config.public_url);
     let letter = Letter { topic, event, party: &party, token, public_url };
-    let to = Recipient::Email(party.contact_email.clone());
     deps.notices.send(&Notice { id, to, subject: letter.subject(), body: letter.body() }).await?;
     tracing::info!(party.id = %party.id, event.id = %event.metadata.event_id, ?topic, "the party's contact was told");
     deps.store.record_contact_told(&party.id, sequence, deps.clock.now()).await?;

@@ -83,7 +83,13 @@ where
     };
     let user = deps.store.user(&update.user_id).await?;
     match recipients(user.as_ref(), update.metadata.environment) {
-        Ok(recipients) => tell(&update, user.as_ref(), recipients, deps).await.map(Done::Told),
+        Ok(mut recipients) => {
+            recipients.retain(|(_, to)| deps.notices.reaches(to));
+            if recipients.is_empty() {
+                return Ok(Done::Silent(Silence::NoWay));
+            }
+            tell(&update, user.as_ref(), recipients, deps).await.map(Done::Told)
+        }
         Err(silence) => Ok(Done::Silent(silence)),
     }
 }

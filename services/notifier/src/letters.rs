@@ -1,6 +1,6 @@
 //! What third parties' contacts are told, in plain text. No secret is in it, and no key.
 
-use event_schema::third_party::ThirdPartyDetail;
+use event_schema::{id::Environment, third_party::ThirdPartyDetail};
 use marketplace_core::{delivery::DeliverySettings, party::Party};
 
 use crate::{contacts::Topic, templates::one_line};
@@ -90,6 +90,10 @@ impl Letter<'_> {
     }
 
     fn certified(&self) -> String {
+        if !self.party.environment(Environment::Prod).open {
+            return "It has passed its certification. `prod` was closed by the operator, and opens when the operator does so."
+                .to_owned();
+        }
         format!(
             "It has passed its certification: `prod` is open to it.\n\
              \n\
@@ -163,6 +167,7 @@ mod tests {
         let hostile = "Books\r\nBcc: eve@example.com".to_owned();
         let mut party =
             Party::new("books".parse().unwrap(), hostile, "dev@books.example".to_owned(), jiff::Timestamp::UNIX_EPOCH);
+        party.environments[0].open = true;
         party.environments[1].paused = Some("the endpoint answered 410".to_owned());
         party.environments[1].delivery = serde_json::from_value(json!({
             "mode": "push", "url": "https://books.example/hook?token=hunter2", "transport": "direct", "signed": false,
@@ -204,6 +209,16 @@ mod tests {
             assert!(body.contains(said) && body.contains("2026-11-21T08:00:00Z"), "{body}");
             assert!(!body.contains("hunter2") && body.lines().all(|line| !line.starts_with("Bcc")), "{body}");
         }
+    }
+
+    #[test]
+    fn who_is_certified_where_an_operator_has_closed_prod_is_told_so() {
+        let mut party = party();
+        party.environments[0].open = false;
+        let event = event(ThirdPartyChange::Changed, &[fields::CERTIFIED]);
+        let public_url = "https://market.example";
+        let letter = Letter { topic: Topic::Certified, event: &event, party: &party, token: None, public_url };
+        assert!(letter.body().contains("closed by the operator"), "{}", letter.body());
     }
 
     #[test]

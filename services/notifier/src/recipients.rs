@@ -46,6 +46,8 @@ pub enum Silence {
     NotATestAccount,
     /// The user does not want to be told.
     NotWanted,
+    /// There is no way to reach them, as where no e-mail can be sent.
+    NoWay,
 }
 
 /// Where the user wants to be told of something that happened in this environment.

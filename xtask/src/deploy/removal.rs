@@ -70,7 +70,7 @@ fn remove_rules(aws: &Aws, bus: &str) -> anyhow::Result<()> {
 ///
 /// When something cannot be listed.
 pub(super) fn left_over(aws: &Aws) -> anyhow::Result<Vec<String>> {
-    let kinds: [(&[&str], &str, &str); 9] = [
+    let kinds: [(&[&str], &str, &str); 14] = [
         (&["dynamodb", "list-tables"], "TableNames", ""),
         (&["sqs", "list-queues"], "QueueUrls", ""),
         (&["sns", "list-topics"], "Topics", "TopicArn"),
@@ -80,6 +80,11 @@ pub(super) fn left_over(aws: &Aws) -> anyhow::Result<Vec<String>> {
         (&["events", "list-connections"], "Connections", "Name"),
         (&["cognito-idp", "list-user-pools", "--max-results", "10"], "UserPools", "Name"),
         (&["logs", "describe-log-groups"], "logGroups", "logGroupName"),
+        (&["apigatewayv2", "get-apis"], "Items", "Name"),
+        (&["cloudwatch", "describe-alarms"], "MetricAlarms", "AlarmName"),
+        (&["events", "list-api-destinations"], "ApiDestinations", "Name"),
+        (&["firehose", "list-delivery-streams"], "DeliveryStreamNames", ""),
+        (&["iam", "list-roles"], "Roles", "RoleName"),
     ];
     let mut left = vec![];
     for (list, items, name) in kinds {

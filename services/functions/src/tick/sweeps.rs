@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use event_schema::id::{Environment, PartyId};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use marketplace_core::{
+    causes::Causes,
     command::expire::Expire,
     delivery::DeliverySettings,
     party::Party,
@@ -67,8 +68,7 @@ pub(super) async fn overdue(deps: &Deps) -> Result<(), Failure> {
         party.takes_pushes(environment) && matches!(party.environment(environment).delivery, DeliverySettings::Push(_))
     };
     let places = places(deps, pushed).await?;
-    let ring = |(third_party, environment)| async move { ring(&third_party, environment, before, deps).await };
-    stream::iter(places.into_iter().map(ring)).buffer_unordered(AT_ONCE).try_collect().await
+    each(places, async |third_party, environment| ring(third_party, environment, before, deps).await).await
 }
 
 /// Rings for a party's environment if a push to it has been due since before this time.
@@ -105,13 +105,31 @@ pub(super) async fn replays(deps: &Deps) -> Result<(), Failure> {
 pub(super) async fn inboxes(deps: &Deps) -> Result<(), Failure> {
     let now = deps.clock.now();
     let places = places(deps, |_, _| true).await?;
-    let expire = |(party, environment): (PartyId, Environment)| async move {
-        for delivery_id in deps.store.outlived(&party, environment, now, MOST_EXPIRED).await? {
+    each(places, async |party, environment| {
+        for delivery_id in deps.store.outlived(party, environment, now, MOST_EXPIRED).await? {
             deps.store.apply(Expire { delivery_id, at: now }, Urgency::Ours, None).await?;
         }
-        Ok::<_, Failure>(())
-    };
-    stream::iter(places.into_iter().map(expire)).buffer_unordered(AT_ONCE).try_collect().await
+        Ok(())
+    })
+    .await
+}
+
+/// Does something for each of them; what fails for one keeps none of the others from it.
+///
+/// # Errors
+/// The first failure.
+async fn each(
+    places: Vec<(PartyId, Environment)>,
+    work: impl AsyncFn(&PartyId, Environment) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let work = &work;
+    let done = places.into_iter().map(|(party, environment)| async move {
+        work(&party, environment).await.inspect_err(|failure| {
+            tracing::error!(party.id = %party, %environment, error = %Causes(&**failure), "a party was not swept for");
+        })
+    });
+    let done: Vec<_> = stream::iter(done).buffer_unordered(AT_ONCE).collect().await;
+    done.into_iter().collect()
 }
 
 /// Writes a snapshot of the registry, if its log has grown.

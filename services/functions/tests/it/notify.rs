@@ -2,10 +2,13 @@
 
 use event_schema::names;
 use functions::notify::{self, Post};
-use marketplace_core::ports::Clock as _;
+use marketplace_core::{
+    fact::Fact,
+    ports::{Clock as _, RequestStore as _},
+};
 use notifier::{Config, Deps};
 use platform_aws::notices::AwsNotices;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     payload::{event, failed, sqs},
@@ -57,10 +60,14 @@ async fn a_user_is_told_once() {
 }
 
 #[tokio::test]
-async fn where_no_mail_may_be_sent_nothing_is_sent_and_nothing_fails() {
+async fn where_no_mail_can_be_sent_nothing_is_sent_or_said_to_be_and_nothing_fails() {
     let world = World::new().await;
     let event = accepted(&world).await;
     let response = notify::handle(&sqs(&[&event]), &deps(&world, false)).await;
     assert!(failed(&response).is_empty());
     assert!(world.cloud.calls(MAIL).is_empty());
+    let event: Value = serde_json::from_str(&event).unwrap();
+    let request = event["detail"]["request_id"].as_str().unwrap().parse().unwrap();
+    let record = world.store.request(request, false).await.unwrap().unwrap();
+    assert!(!record.journal.iter().any(|entry| matches!(entry.fact, Fact::UserTold { .. })), "{:?}", record.journal);
 }

@@ -37,6 +37,12 @@ pub enum NoticeError {
 
 /// Sends messages to people.
 pub trait Notices: Clone + Send + Sync + 'static {
+    /// Whether there is a way to reach this recipient at all. Without one nothing is sent, and nothing recorded as told.
+    fn reaches(&self, to: &Recipient) -> bool {
+        let _ = to;
+        true
+    }
+
     /// Hands one notice over. Repeating the same id must, where the channel allows, make one message.
     fn send(&self, notice: &Notice) -> impl Future<Output = Result<(), NoticeError>> + Send;
 }

@@ -47,7 +47,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What a party's settings ask for; none unless offers are pushed there by the managed transport.
+    /// What a party's settings ask for; none unless offers are pushed there by the managed transport, at a rate that it
+    /// can keep.
     ///
     /// `credential_mark` has to change whenever the credential does and must not give it away.
     #[must_use]
@@ -57,13 +58,13 @@ impl Plan {
             return None;
         };
         let wanted = push.transport == Transport::Managed && party.takes_offers(route.environment);
-        wanted.then(|| Self {
+        rate(push).filter(|_| wanted).map(|rate_per_second| Self {
             route: route.clone(),
             bus: buses.of(route),
             enabled: party.state_in(route.environment) == PartyState::Active,
             pattern: pattern(route),
             url: push.url.to_string(),
-            rate_per_second: rate(push),
+            rate_per_second,
             auth: push.auth.clone(),
             made_for: settings.clone(),
             credential_mark: credential_mark.to_owned(),
@@ -98,11 +99,13 @@ pub(super) fn forwarding_pattern(bus: u16) -> String {
     .to_string()
 }
 
-/// AWS counts whole calls, at least one a second: a party that wants fewer gets one, and one that wants a part of a
-/// call more gets it not.
-#[expect(clippy::cast_possible_truncation, reason = "the limits of a rate are 0.01 and 10,000")]
-fn rate(push: &PushSettings) -> i32 {
-    push.rate_limit_per_second.map_or(MAX_RATE, |limit| (limit.per_second() as i32).clamp(1, MAX_RATE))
+/// As an API destination counts: whole calls, from one to 300 a second. A party that wants another rate has no route; we
+/// keep it.
+#[expect(clippy::cast_possible_truncation, reason = "it is whole, and small")]
+fn rate(push: &PushSettings) -> Option<i32> {
+    let per_second = push.rate_limit_per_second.map_or(f64::from(MAX_RATE), |limit| limit.per_second());
+    let is_kept = per_second.fract() == 0.0 && (1.0..=f64::from(MAX_RATE)).contains(&per_second);
+    is_kept.then_some(per_second as i32)
 }
 
 #[cfg(test)]
@@ -141,12 +144,15 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_whole_and_within_the_quota() {
-        for (asked, rate) in [(0.01, 1), (1.9, 1), (2.0, 2), (300.0, 300), (10_000.0, 300)] {
-            let plan = plan_of(&push(&json!({ "rate_limit_per_second": asked }))).unwrap();
-            assert_eq!(plan.rate_per_second, rate, "{asked}");
+    fn only_rates_that_a_destination_can_keep_have_a_route() {
+        let rate = |settings: &Value| plan_of(&push(settings)).map(|plan| plan.rate_per_second);
+        for kept in [1, 2, 300] {
+            assert_eq!(rate(&json!({ "rate_limit_per_second": kept })), Some(kept));
         }
-        assert_eq!(plan_of(&push(&json!({}))).unwrap().rate_per_second, 300);
+        for other in [0.01, 0.5, 1.9, 299.5, 301.0, 10_000.0] {
+            assert_eq!(rate(&json!({ "rate_limit_per_second": other })), None, "{other}");
+        }
+        assert_eq!(rate(&json!({})), Some(300));
     }
 
     #[test]
