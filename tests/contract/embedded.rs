@@ -4,6 +4,7 @@ mod alarms;
 mod auto_pause;
 mod backup;
 mod bus;
+mod filing;
 mod group_commit;
 mod push;
 mod push_breaker;

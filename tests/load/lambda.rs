@@ -124,7 +124,7 @@ async fn measure(programs: &Path, function: Function, folder: &Path) -> anyhow::
     for first in wakes.by_ref().take(STARTS) {
         let (instance, answer, time) = Instance::start((&bootstrap, arguments), &environment, first.to_string(), &log)
             .await
-            .with_context(|| name.to_owned())?;
+            .with_context(|| format!("{name}: {}", std::fs::read_to_string(&log).unwrap_or_default()))?;
         checked(&answer)?;
         starts.push(time);
         last = Some(instance);

@@ -33,6 +33,7 @@ use platform_embedded::{
     Embedded, OpenError, alarms,
     background::Background,
     bus::Bus,
+    filing,
     identity::{AUDIENCE, LocalIdentity},
     notices::{LocalNotices, NoticesFault},
     push::{PushDeps, PushWorkers},
@@ -87,7 +88,7 @@ pub struct Gateway {
     server: JoinHandle<io::Result<()>>,
     bus: Bus,
     workers: PushWorkers,
-    background: [Background; 4],
+    background: [Background; 5],
 }
 
 /// What everything is made of.
@@ -126,6 +127,7 @@ impl Gateway {
         let workers = PushWorkers::start(parts.store.clone(), push).await?;
         let store = || parts.store.clone();
         let background = [
+            filing::start(store()),
             alarms::start(store(), clock.clone()),
             replays::start(store(), clock.clone()),
             certifications::start(store(), sender, clock.clone(), randomness),

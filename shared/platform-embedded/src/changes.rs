@@ -1,5 +1,5 @@
-//! What happened to a party's offers: an index has the journal by party, in the order of the commits. One thread makes
-//! them all, so whoever has read up to a place misses nothing before it.
+//! What happened to a party's offers: the journal is filed by party, in the order of the commits. One thread makes them
+//! all, so whoever has read up to a place misses nothing before it.
 
 use event_schema::id::{Environment, PartyId};
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ impl ChangeFeed for Embedded {
         limit: usize,
         _: Timestamp,
     ) -> Result<Changes, StoreError> {
+        self.file_for_a_reader().await;
         let party = party.clone();
         let after = after.and_then(|place| place.parse().ok()).unwrap_or(0);
         let read = move |connection: &Connection| read(connection, &party, environment, after, limit);
@@ -35,7 +36,8 @@ fn read(
     limit: usize,
 ) -> rusqlite::Result<Changes> {
     let select = format!(
-        "SELECT {} FROM journal WHERE party = ?1 AND environment = ?2 AND sequence > ?3 ORDER BY sequence LIMIT ?4",
+        "SELECT {} FROM party_journal CROSS JOIN journal USING (sequence) WHERE party = ?1 AND environment = ?2 \
+         AND party_journal.sequence > ?3 ORDER BY party_journal.sequence LIMIT ?4",
         rows::JOURNAL
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

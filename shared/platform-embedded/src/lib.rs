@@ -15,6 +15,7 @@ mod dead_letters;
 mod effects;
 mod endpoint_tests;
 mod error;
+pub mod filing;
 mod idempotency;
 pub mod identity;
 mod inbox;
@@ -123,6 +124,7 @@ impl Embedded {
             tail: Tail::new(next_sequence),
             queues: Queues::default(),
             waiters: Waiters::default(),
+            filing: tokio::sync::Mutex::default(),
             alarm: Alarm::default(),
             replay_started: tokio::sync::Notify::new(),
             certifications: tokio::sync::Notify::new(),

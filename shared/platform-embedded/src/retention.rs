@@ -65,6 +65,8 @@ pub fn start(store: Embedded, clock: Arc<dyn Clock>, retention: Retention) -> Ba
 /// # Errors
 /// The store could not take it; what was removed stays removed.
 pub async fn sweep(store: &Embedded, now: Timestamp, retention: Retention) -> Result<(), StoreError> {
+    // What is not filed is not removed.
+    store.file().await?;
     let before = |age| rows::micros(now.checked_sub(age).unwrap_or(Timestamp::MIN));
     let (journal, attempts, now_us) = (before(retention.journal), before(retention.attempts), rows::micros(now));
     remove(store, move |transaction| remove_journal(transaction, journal)).await?;
@@ -105,12 +107,27 @@ where
     }
 }
 
-/// The oldest rows, unless a consumer has still to read them.
+/// The oldest rows, unless a consumer has still to read them, and with them what is filed of them.
 fn remove_journal(transaction: &Transaction<'_>, before: i64) -> rusqlite::Result<usize> {
-    let delete = "DELETE FROM journal WHERE sequence IN (SELECT sequence FROM \
+    let connection = transaction.connection;
+    let delete = format!(
+        "DELETE FROM journal WHERE sequence IN (SELECT sequence FROM \
          (SELECT sequence, at FROM journal ORDER BY sequence LIMIT ?2) WHERE at < ?1 \
-         AND sequence <= (SELECT coalesce(min(sequence), 0) FROM consumers))";
-    transaction.connection.prepare_cached(delete)?.execute(params![before, STEP])
+         AND sequence <= (SELECT coalesce(min(sequence), 0) FROM consumers) \
+         AND sequence <= (SELECT sequence FROM filed)) RETURNING {}",
+        rows::JOURNAL
+    );
+    let mut delete = connection.prepare_cached(&delete)?;
+    let removed = delete.query_map(params![before, STEP], rows::journal_entry)?;
+    let removed = removed.collect::<rusqlite::Result<Vec<_>>>()?;
+    let delete = "DELETE FROM party_journal WHERE party = ?1 AND environment = ?2 AND sequence = ?3";
+    let mut delete = connection.prepare_cached(delete)?;
+    for entry in &removed {
+        if let Some((party, environment)) = entry.fact.of_an_offer_to() {
+            delete.execute(params![party.as_str(), environment as i64, rows::sequence(entry.sequence)])?;
+        }
+    }
+    Ok(removed.len())
 }
 
 /// Rows that say themselves when their time is over.

@@ -165,17 +165,13 @@ pub(crate) fn journal_entry(row: &Row<'_>) -> Result<JournalEntry> {
 /// Appends a journal row.
 pub(crate) fn write_journal(connection: &Connection, entry: &JournalEntry) -> Result<()> {
     let fact = serde_json::to_string(&entry.fact).map_err(|error| corrupt(4, error))?;
-    let of = entry.fact.of_an_offer_to();
-    let insert = "INSERT INTO journal (sequence, request, at, cause, fact, party, environment) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let insert = "INSERT INTO journal (sequence, request, at, cause, fact) VALUES (?1, ?2, ?3, ?4, ?5)";
     connection.prepare_cached(insert)?.execute(params![
         sequence(entry.sequence),
         entry.request.as_ref().map(|request| request.0.as_bytes()),
         micros(entry.at),
         entry.cause.map(sequence),
         fact,
-        of.map(|(party, _)| party.as_str()),
-        of.map(|(_, environment)| environment as i64),
     ])?;
     Ok(())
 }

@@ -117,11 +117,12 @@ mod tests {
              ORDER BY id DESC LIMIT 1",
             "SELECT sequence FROM journal WHERE request = x'00' ORDER BY sequence",
             "SELECT sequence FROM journal WHERE sequence > 1 ORDER BY sequence LIMIT 1",
-            "SELECT sequence FROM journal WHERE party = 'a' AND environment = 0 AND sequence > 1 ORDER BY sequence LIMIT 1",
+            "SELECT fact FROM party_journal CROSS JOIN journal USING (sequence) WHERE party = 'a' AND environment = 0 \
+             AND party_journal.sequence > 1 ORDER BY party_journal.sequence LIMIT 1",
             "SELECT id FROM replays WHERE expires_at <= 1 ORDER BY expires_at LIMIT 1",
             "SELECT id FROM offers WHERE party = 'a' AND environment = 0 AND available_at IS NOT NULL \
              AND (available_at, id) > (1, x'00') ORDER BY available_at, id LIMIT 1",
-            "SELECT id FROM offers WHERE party = 'a' AND environment = 0 AND created_at >= 0 AND created_at <= 1 \
+            "SELECT id FROM party_offers WHERE party = 'a' AND environment = 0 AND created_at >= 0 AND created_at <= 1 \
              AND (created_at, id) < (1, x'00') ORDER BY created_at DESC, id DESC LIMIT 1",
             "SELECT key_id FROM api_keys WHERE party = 'a'",
             "SELECT key_id FROM api_keys WHERE hash = x'01'",

@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) queues: Queues,
     /// Who waits for an inbox.
     pub(crate) waiters: Waiters,
+    /// Who files rows by party.
+    pub(crate) filing: tokio::sync::Mutex<()>,
     /// When the next offer's clock has something due.
     pub(crate) alarm: Alarm,
     /// Somebody has started a replay.

@@ -72,6 +72,7 @@ async fn old_rows_go_and_young_ones_stay() {
     sweep(&machine.store, at(90 * DAY + 60), retention()).await.unwrap();
     assert_eq!(rows(&machine), 300, "all that is old has gone, in one sweep, and nothing else");
     assert_eq!(timeline(&machine.store, delivery.request()).await, ["offer.noted"; 300]);
+    assert_eq!(machine.query("SELECT count(*) FROM party_journal"), [300], "what is filed of them goes with them");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

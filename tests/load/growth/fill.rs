@@ -77,6 +77,7 @@ pub(super) async fn fill(data_dir: &Path, users: &[&str], count: usize) -> anyho
     let stored = stream::iter(filling).buffer_unordered(AT_ONCE);
     let sampled = stored.try_filter_map(async |(number, stored)| Ok((number % every == 0).then_some(stored)));
     let sampled = sampled.try_collect().await?;
+    filler.store.file().await?;
     drop(filler);
     catch_up(data_dir)?;
     Ok(sampled)

@@ -97,6 +97,7 @@ fn environment(world: &World, function: &str) -> Vec<(&'static str, String)> {
         ("MARKETPLACE_MAX_WAIT_SECONDS", "0".to_owned()),
         ("MARKETPLACE_PUBLIC_URL", "https://market.example".to_owned()),
         ("MARKETPLACE_SECRETS_KEY", "key".to_owned()),
+        ("MARKETPLACE_SIGNUP", "off".to_owned()),
         ("MARKETPLACE_TABLE", table.to_owned()),
         ("MARKETPLACE_TOKEN_CLIENT", AUDIENCE.to_owned()),
         ("MARKETPLACE_TOKEN_ISSUER", ISSUER.to_owned()),

@@ -1,4 +1,4 @@
-//! What a party was offered, by when: an index has its offers in the order in which they were made.
+//! What a party was offered, by when: its offers are filed in the order in which they were made.
 
 use event_schema::id::{DeliveryId, Environment, PartyId};
 use marketplace_core::{
@@ -18,6 +18,7 @@ impl OfferHistory for Embedded {
         window: Window,
         page: PageQuery,
     ) -> Result<Page<OfferRecord>, StoreError> {
+        self.file_for_a_reader().await;
         let party = party.clone();
         let read = move |connection: &Connection| read_page(connection, &party, environment, window, &page);
         self.shared.readers.read(read).await
@@ -39,10 +40,11 @@ fn read_page(
     window: Window,
     page: &PageQuery,
 ) -> rusqlite::Result<Page<OfferRecord>> {
-    // The first bounds are for the index; of those made at the same time the second ones tell which were seen.
+    // The first bounds are for the table's order; of those made at the same time the second ones tell which were seen.
     let select = format!(
-        "SELECT {} FROM offers WHERE party = ?1 AND environment = ?2 AND created_at >= ?3 AND created_at <= ?4 \
-         AND (created_at, id) < (?4, ?5) ORDER BY created_at DESC, id DESC LIMIT ?6",
+        "SELECT {} FROM offers WHERE id IN (SELECT id FROM party_offers WHERE party = ?1 AND environment = ?2 \
+         AND created_at >= ?3 AND created_at <= ?4 AND (created_at, id) < (?4, ?5) \
+         ORDER BY created_at DESC, id DESC LIMIT ?6) ORDER BY created_at DESC, id DESC",
         rows::OFFER
     );
     let place = page.cursor.as_deref().and_then(|cursor| cursor.parse::<OfferPlace>().ok());
