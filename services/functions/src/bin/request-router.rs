@@ -3,6 +3,12 @@
 use aws_lambda_events::sqs::SqsEvent;
 use functions::{config, router, telemetry, wiring};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use mimalloc::MiMalloc;
+
+/// Before its first event it reads every party and filter, a million small pieces: a quarter of that was the C library's
+/// allocator.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
