@@ -1,7 +1,9 @@
 //! Fifty third parties, ten of which break in every way that there is: nothing is lost, and the others do not notice.
 //!
-//! There are two gateways: at one of them the ten take part, at the other they do not. The one without is measured before
-//! the other is there and after that is at rest, so that nothing of the ten slows it; what is judged is a ratio.
+//! There are two gateways: at one of them the ten take part, at the other they do not. They are busy in turns, a second
+//! each, so that whatever else the machine does meets both alike; what is judged is the ratio of a turn to the one before.
+//! Of the ten there is nothing but a few retries and probes in the other's turn. No other test runs meanwhile
+//! (`.config/nextest.toml`).
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -188,38 +190,27 @@ fn p99(latencies: &mut [Duration]) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_parties_that_flap_lose_nothing_and_delay_nobody() {
-    let mut without = Site::open(0).await;
+    let (mut without, mut with) = (Site::open(0).await, Site::open(FLAPPING).await);
     // What is made for the first time is made before it counts.
     without.round().await;
-    let mut quiet = vec![];
-    for _ in 0..ROUNDS / 2 {
-        quiet.push(p99(&mut without.round().await));
-    }
-    let mut with = Site::open(FLAPPING).await;
     with.round().await;
-    let (mut busy, mut opened) = (vec![], false);
+    let (mut ratios, mut opened) = (vec![], false);
     for _ in 0..ROUNDS {
-        busy.push(p99(&mut with.round().await));
+        let quiet = p99(&mut without.round().await);
+        ratios.push(p99(&mut with.round().await) / quiet);
         opened = opened || with.has_an_open_breaker().await;
     }
     assert!(opened, "no breaker has opened, whatever happened");
     with.well.store(true, Ordering::Relaxed);
     let _open = std::mem::take(&mut with.moods).join_all().await;
     every_offer_has_a_documented_end(&with).await;
-    for _ in 0..ROUNDS / 2 {
-        quiet.push(p99(&mut without.round().await));
-    }
 
-    let ratio = median(&mut busy) / median(&mut quiet);
+    // Whatever else the machine does for a second is in one turn or two.
+    ratios.sort_unstable_by(f64::total_cmp);
+    let ratio = ratios[ratios.len() / 2];
     #[expect(clippy::print_stdout, reason = "how much there was to spare is worth reading")]
-    let () = println!("p99 with the ten, as a multiple of p99 without: {ratio:.2} ({busy:.4?} s, {quiet:.4?} s)");
-    assert!(ratio <= MOST, "{ratio:.2}: {busy:.4?} s, {quiet:.4?} s");
-}
-
-/// Whatever else the machine does for a second is in one round or two.
-fn median(figures: &mut [f64]) -> f64 {
-    figures.sort_unstable_by(f64::total_cmp);
-    figures[figures.len() / 2]
+    let () = println!("p99 with the ten, as a multiple of p99 without: {ratio:.2} of {ratios:.2?}");
+    assert!(ratio <= MOST, "{ratio:.2} of {ratios:.2?}");
 }
 
 /// Delivered, or dead for one of the reasons that there are; and what happened on the way was all that can happen.
