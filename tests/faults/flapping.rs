@@ -31,7 +31,7 @@ const FLAPPING: usize = 10;
 const CATEGORIES: usize = 8;
 
 /// How often each gateway is busy.
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 15;
 
 /// Requests of a round, and the time from one to the next.
 const REQUESTS: usize = 50;
