@@ -130,6 +130,11 @@ fn delivered(request: RequestId, party: &PartyId, at: Timestamp) -> RecordAttemp
 /// Tells the consumers that all of this is handled, since it is, and leaves no log behind.
 fn catch_up(data_dir: &Path) -> anyhow::Result<()> {
     let connection = connect(data_dir)?;
+    // The parties joined before the oldest request: else the journal would begin with young rows, and retention end there.
+    connection.execute(
+        "UPDATE journal SET at = (SELECT min(at) FROM journal WHERE request IS NOT NULL) WHERE request IS NULL",
+        [],
+    )?;
     let told = connection.execute("UPDATE consumers SET sequence = (SELECT max(sequence) FROM journal)", [])?;
     anyhow::ensure!(told > 0, "no consumer has ever saved its position");
     let mut ended = connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)")?;
