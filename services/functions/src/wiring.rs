@@ -25,7 +25,6 @@ use webhook_sender::{Sender, SenderConfig};
 use crate::{
     config,
     doorbell::Doorbell,
-    notify::Post,
     publish::Measured,
     push, record, router,
     sqs::Failure,
@@ -86,9 +85,9 @@ impl Parts {
     }
 
     /// E-mail from this sender, none without one, and SMS.
-    pub(crate) fn notices(&self, sender: Option<&str>) -> Post<AwsNotices> {
+    pub(crate) fn notices(&self, sender: Option<&str>) -> AwsNotices {
         let (ses, sns) = (aws_sdk_sesv2::Client::new(&self.config), aws_sdk_sns::Client::new(&self.config));
-        Post { notices: AwsNotices::new(ses, sns, sender.unwrap_or_default()), mail: sender.is_some() }
+        AwsNotices::new(ses, sns, sender)
     }
 
     fn metrics(&self) -> Metrics {
@@ -157,7 +156,7 @@ pub fn router(config: &config::Router) -> Result<router::Deps, Failure> {
 ///
 /// # Errors
 /// Something that it needs cannot be had.
-pub fn notifier(config: &config::Notifier) -> Result<notifier::Deps<Aws, Post<AwsNotices>>, Failure> {
+pub fn notifier(config: &config::Notifier) -> Result<notifier::Deps<Aws, AwsNotices>, Failure> {
     let parts = Parts::load(&config.table)?;
     let notices = parts.notices(config.mail_from.as_deref());
     let (store, public_url) = (parts.store_without_secrets(), without_slash(&config.public_url));

@@ -27,23 +27,29 @@ const TAG: &str = "notice";
 pub struct AwsNotices {
     ses: aws_sdk_sesv2::Client,
     sns: aws_sdk_sns::Client,
-    sender: String,
+    sender: Option<String>,
 }
 
+/// There is no address that e-mail could come from.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no sender of e-mail")]
+struct NoSender;
+
 impl AwsNotices {
-    /// `sender` is the address, verified with SES, that e-mail comes from.
+    /// `sender` is the address, verified with SES, that e-mail comes from; without one nobody is reached by e-mail.
     #[must_use]
-    pub fn new(ses: aws_sdk_sesv2::Client, sns: aws_sdk_sns::Client, sender: impl Into<String>) -> Self {
-        Self { ses, sns, sender: sender.into() }
+    pub fn new(ses: aws_sdk_sesv2::Client, sns: aws_sdk_sns::Client, sender: Option<&str>) -> Self {
+        Self { ses, sns, sender: sender.map(str::to_owned) }
     }
 
     async fn email(&self, notice: &Notice, address: &str) -> Result<(), NoticeError> {
+        let sender = self.sender.as_deref().ok_or_else(|| permanent(NoSender))?;
         let content = EmailContent::builder().simple(message(notice).map_err(permanent)?).build();
         let tag = MessageTag::builder().name(TAG).value(notice.id.to_string()).build().map_err(permanent)?;
         let send = self
             .ses
             .send_email()
-            .from_email_address(&self.sender)
+            .from_email_address(sender)
             .destination(Destination::builder().to_addresses(address).build())
             .content(content)
             .email_tags(tag);
@@ -72,6 +78,10 @@ impl AwsNotices {
 }
 
 impl Notices for AwsNotices {
+    fn reaches(&self, to: &Recipient) -> bool {
+        matches!(to, Recipient::Sms(_)) || self.sender.is_some()
+    }
+
     async fn send(&self, notice: &Notice) -> Result<(), NoticeError> {
         match &notice.to {
             Recipient::Email(address) => self.email(notice, address).await,
@@ -161,7 +171,7 @@ mod tests {
             .retry_config(RetryConfig::disabled()));
         let sns = mock_client!(aws_sdk_sns, RuleMode::MatchAny, &[&text], |config| config
             .retry_config(RetryConfig::disabled()));
-        (AwsNotices::new(ses, sns, "market@example.com"), mail, text)
+        (AwsNotices::new(ses, sns, Some("market@example.com")), mail, text)
     }
 
     #[tokio::test]

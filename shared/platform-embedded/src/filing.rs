@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use marketplace_core::{causes::Causes, fact::Fact, ports::StoreError};
-use rusqlite::{Connection, Result, params};
+use rusqlite::{Connection, params};
 
 use crate::{Embedded, background::Background, rows, writer::Transaction};
 
@@ -46,7 +46,7 @@ impl Embedded {
     ///
     /// # Errors
     /// The store cannot take it now; what was filed stays filed.
-    pub async fn file(&self) -> core::result::Result<(), StoreError> {
+    pub async fn file(&self) -> Result<(), StoreError> {
         let _turn = self.shared.filing.lock().await;
         loop {
             let step = self.shared.readers.read(Step::read).await?;
@@ -79,7 +79,7 @@ struct Step {
 }
 
 impl Step {
-    fn read(connection: &Connection) -> Result<Self> {
+    fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let select = format!(
             "SELECT {} FROM journal WHERE sequence > (SELECT sequence FROM filed) ORDER BY sequence LIMIT {STEP}",
             rows::JOURNAL
@@ -103,7 +103,7 @@ impl Step {
         Ok(step)
     }
 
-    fn write(&self, transaction: &Transaction<'_>) -> Result<()> {
+    fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         let connection = transaction.connection;
         let insert = "INSERT OR IGNORE INTO party_journal (party, environment, sequence) VALUES (?1, ?2, ?3)";
         let mut insert = connection.prepare_cached(insert)?;

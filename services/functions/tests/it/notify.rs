@@ -1,7 +1,7 @@
 //! The notifier behind its queue.
 
 use event_schema::names;
-use functions::notify::{self, Post};
+use functions::notify;
 use marketplace_core::{
     fact::Fact,
     ports::{Clock as _, RequestStore as _},
@@ -18,9 +18,9 @@ use crate::{
 
 const MAIL: &str = "POST /v2/email/outbound-emails";
 
-fn deps(world: &World, mail: bool) -> Deps<platform_aws::Aws, Post<AwsNotices>> {
+fn deps(world: &World, mail: bool) -> Deps<platform_aws::Aws, AwsNotices> {
     let (ses, sns) = (aws_sdk_sesv2::Client::new(world.config()), aws_sdk_sns::Client::new(world.config()));
-    let notices = Post { notices: AwsNotices::new(ses, sns, "market@example.com"), mail };
+    let notices = AwsNotices::new(ses, sns, mail.then_some("market@example.com"));
     let config = Config { public_url: "https://market.example".into() };
     let parts = world.parts();
     Deps::new(parts.store_without_secrets(), notices, parts.clock, parts.randomness, config)

@@ -38,8 +38,7 @@ pub enum NoticeError {
 /// Sends messages to people.
 pub trait Notices: Clone + Send + Sync + 'static {
     /// Whether there is a way to reach this recipient at all. Without one nothing is sent, and nothing recorded as told.
-    fn reaches(&self, to: &Recipient) -> bool {
-        let _ = to;
+    fn reaches(&self, _to: &Recipient) -> bool {
         true
     }
 

@@ -172,10 +172,7 @@ impl Play {
         };
         let newest = self.model.offers.values().filter(|offer| offer.party == party(number)).max_by_key(|it| it.round);
         let id = newest.filter(|_| by_request).map_or_else(|| self.id(number), |newest| newest.delivery_id);
-        let (Some(head), Some(offer), false) =
-            (self.model.head.clone(), self.model.offers.get(&id).cloned(), elsewhere)
-        else {
-            assert_eq!(self.refused(&command), Refusal::NotFound);
+        let Some((head, offer)) = self.found(&command, id, elsewhere) else {
             return;
         };
         let seen = self.seen(&head, &offer);
@@ -184,6 +181,17 @@ impl Play {
             _ if head.cancelled_at.is_some() => self.conflict(&command, seen),
             Effect::Same => self.says_again(&command, &offer, said),
             Effect::Moves => self.moves(&command, &offer, said),
+        }
+    }
+
+    /// An offer with its request's head; whoever speaks of another's, or of one that is not there, is told so.
+    fn found(&mut self, command: &impl Command, id: DeliveryId, elsewhere: bool) -> Option<(Head, Offer)> {
+        match (self.model.head.clone(), self.model.offers.get(&id).cloned()) {
+            (Some(head), Some(offer)) if !elsewhere => Some((head, offer)),
+            _ => {
+                assert_eq!(self.refused(command), Refusal::NotFound);
+                None
+            }
         }
     }
 
@@ -363,9 +371,7 @@ impl Play {
         let caller = if stranger { party(number + 1) } else { party(number) };
         let reason = "out of stock".to_owned();
         let command = Release { delivery_id: id, party: caller, environment: Environment::Prod, reason, at: self.now };
-        let (Some(head), Some(offer), false) = (self.model.head.clone(), self.model.offers.get(&id).cloned(), stranger)
-        else {
-            assert_eq!(self.refused(&command), Refusal::NotFound);
+        let Some((head, offer)) = self.found(&command, id, stranger) else {
             return;
         };
         match seen_as(&head, &offer) {
@@ -388,8 +394,7 @@ impl Play {
         let handed_over = eligible.iter().filter(|_| self.handed_over).map(|party| (party.clone(), until)).collect();
         let clocks = if self.clocked { clocks(eligible.len()) } else { BTreeMap::new() };
         let command = Reoffer { vacated: id, eligible, handed_over, clocks, cause: Some(1), at: self.now };
-        let (Some(head), Some(before)) = (self.model.head.clone(), self.model.offers.get(&id).cloned()) else {
-            assert_eq!(self.refused(&command), Refusal::NotFound);
+        let Some((head, before)) = self.found(&command, id, false) else {
             return;
         };
         let due = before.vacant && head.cancelled_at.is_none();
@@ -483,10 +488,7 @@ impl Play {
         let id = self.id(number);
         let caller = if stranger { party(number + 1) } else { party(number) };
         let command = ReplayOwn { delivery_id: id, party: caller, environment: Environment::Prod, at: self.now };
-        let (Some(head), Some(before), false) =
-            (self.model.head.clone(), self.model.offers.get(&id).cloned(), stranger)
-        else {
-            assert_eq!(self.refused(&command), Refusal::NotFound);
+        let Some((head, before)) = self.found(&command, id, stranger) else {
             return;
         };
         let seen = self.seen(&head, &before);
@@ -530,8 +532,7 @@ impl Play {
 
     fn clock(&mut self, id: DeliveryId) {
         let command = KeepDeadline { delivery_id: id, at: self.now };
-        let (Some(head), Some(before)) = (self.model.head.clone(), self.model.offers.get(&id).cloned()) else {
-            assert_eq!(self.refused(&command), Refusal::NotFound);
+        let Some((head, before)) = self.found(&command, id, false) else {
             return;
         };
         let told = before.told || (self.model.wire == Wire::Known && self.model.on_the_wire.contains_key(&id));
